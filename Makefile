@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# teal: one rule per kind, everything made lands in build/.  V=1 shows the commands.
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
+VERSION := 0.1.0
+B := build
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(B)/%,%,$@);)
+
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := cc
+endif
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+LIBRARIES := libbpf libcyaml jansson libuv libmnl libsystemd
+WARN := -Wall -Wextra -Werror
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = $(CFLAGS) -std=gnu17 $(WARN) -D_GNU_SOURCE -DTEAL_VERSION='"$(VERSION)"' \
+	-Iinclude -Iuser -I$(B)/bpf $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null) -MMD -MP
+LIBS = $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lyaml
+BPF_CFLAGS = -O2 -g -std=gnu17 -target bpf -mcpu=v3 $(WARN) -Iinclude -Ibpf -Ivmlinux -MMD -MP
+
+# A test build with sanitizers: every object again, under its own folder.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+SHARED := $(wildcard user/common/*.c user/config/*.c user/operation/*.c user/table/*.c)
+TEAL_SOURCES := $(wildcard user/command/*.c) $(SHARED)
+TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
+UNIT_SOURCES := $(wildcard tests/unit/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
+PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
+
+PROGRAMS := $(B)/teal $(B)/teald
+TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic
+
+.PHONY: all deps demo check unit packet lab soak lint install uninstall clean help
+all: $(PROGRAMS)
+
+help:
+	@printf '%s\n' 'make            build teal and teald' \
+		'make demo       see real connections move from blue to green (KEEP=1 leaves the lab up)' \
+		'make check      every test' \
+		'make soak       the long version of the lab: 1,000 switches' \
+		'make lint       clang-tidy, cppcheck, shellcheck' \
+		'make install    into $$(DESTDIR)$$(PREFIX)' \
+		'make deps       install what the build and the tests need (apt)' \
+		'make clean      remove build/'
+
+deps:
+	$(Q)dist/packages
+
+# What needs installing is installed first, then make begins anew, so that pkg-config is asked again.
+demo:
+	$(Q)dist/packages build demo
+	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/traffic
+	$(Q)$(SUDO) env KEEP="$(KEEP)" tests/lab/demo
+
+check:
+	$(Q)dist/packages build check
+	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(TESTS)
+	$(Q)$(SUDO) tests/run
+
+unit packet lab: $(PROGRAMS) $(TESTS)
+	$(Q)$(SUDO) tests/run $@
+
+soak:
+	$(Q)dist/packages build check
+	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(TESTS)
+	$(Q)$(SUDO) env SOAK=1 tests/run lab
+
+# The kernel's side: one object, then its skeleton.
+$(B)/bpf/teal.bpf.o: bpf/teal.bpf.c
+	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/bpf/teal.skel.h: $(B)/bpf/teal.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name teal_bpf > $@
+
+# The user's side.
+$(B)/%.o: %.c | $(B)/bpf/teal.skel.h
+	$(call say,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/sanitized/%.o: %.c | $(B)/bpf/teal.skel.h
+	$(call say,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(SANITIZE) -c $< -o $@
+
+$(B)/teal: $(call objects,$(TEAL_SOURCES))
+$(B)/teald: $(call objects,$(TEALD_SOURCES))
+$(B)/tests/packet-tests: $(call objects,$(PACKET_SOURCES))
+$(B)/tests/packet-tests: LIBS += -lcunit
+$(B)/tests/traffic: $(call objects,$(wildcard tests/lab/*.c))
+$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic:
+	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+$(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
+	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $^ -o $@ $(LIBS) -lcunit
+
+lint:
+	$(Q)dist/packages build lint
+	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h
+	$(Q)tests/lint '$(ALL_CFLAGS)' '$(BPF_CFLAGS)'
+
+install: all
+	install -D -m 755 $(B)/teald $(DESTDIR)$(PREFIX)/sbin/teald
+	install -D -m 755 $(B)/teal $(DESTDIR)$(PREFIX)/sbin/teal
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' dist/teald.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/teald.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/teal.8 docs/teald.8
+	install -D -m 644 docs/teal.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/teal.yaml.5
+	install -D -m 644 dist/teal.yaml $(DESTDIR)$(PREFIX)/share/doc/teal/teal.yaml
+
+uninstall:
+	cd $(DESTDIR)$(PREFIX) && rm -f sbin/teald sbin/teal lib/systemd/system/teald.service \
+		share/man/man8/teal.8 share/man/man8/teald.8 share/man/man5/teal.yaml.5 share/doc/teal/teal.yaml
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract: every table that the data path, the daemon, the CLI and bpftool share.
+ *
+ * Each table is pinned under its own name in the pin directory (/sys/fs/bpf/teal) and carries BTF,
+ * so `bpftool map dump pinned /sys/fs/bpf/teal/services` reads like a table.  To be readable there:
+ * addresses are bytes in the order people write them, ports are numbers in host order, enumerations
+ * are enumerations, names are strings.  An IPv4 address in a 16-byte field is IPv4-mapped (::ffff:a.b.c.d).
+ *
+ * A row has one kind of writer: configuration, state and counters never share one.
+ */
+#ifndef TEAL_TABLES_H
+#define TEAL_TABLES_H
+
+#ifdef __bpf__
+#include "vmlinux.h"
+#else
+#include <linux/types.h>
+#endif
+
+#include "teal/verdicts.h"
+
+#define TEAL_LAYOUT 1U	      /* goes up whenever a row, a key or a table changes */
+#define TEAL_NAME_SIZE 32     /* a service's name with its NUL */
+#define TEAL_NEXTHOP_SLOTS 1024U /* remembered next hops to clients, a CPU; a power of two */
+
+/* Id 0 means "none" for services and backends alike: an array's untouched row is no row. */
+
+enum __attribute__((packed)) teal_color {
+	TEAL_BLUE,
+	TEAL_GREEN,
+	TEAL_NO_COLOR, /* "no previous color" */
+};
+#define TEAL_COLORS 2
+
+enum __attribute__((packed)) teal_protocol {
+	TEAL_ANY = 0, /* with port 0: "this address is a VIP", for packets that show no port */
+	TEAL_TCP = 6,
+	TEAL_UDP = 17,
+};
+
+enum __attribute__((packed)) teal_health {
+	TEAL_UNKNOWN, /* nobody has looked: counts as usable */
+	TEAL_UP,
+	TEAL_DOWN,
+	TEAL_REMOVED, /* no longer configured; its flows go on until they end, then the id is free */
+};
+
+/*
+ * The state of a flow (conntrack's terms).  Word sized: the data path moves it by compare-and-swap,
+ * so that two FINs on two CPUs are both seen.  From TEAL_CLOSING on the flow has ended:
+ * it no longer counts as live and expires soon.
+ */
+enum teal_state {
+	TEAL_ESTABLISHED,
+	TEAL_CLIENT_FIN,      /* half-closed: the client will send no more */
+	TEAL_BACKEND_FIN,     /* half-closed: the backend will send no more */
+	TEAL_CLOSING,	      /* both have sent FIN */
+	TEAL_RESET_BY_CLIENT, /* believed until somebody shows otherwise */
+	TEAL_RESET,	      /* by the backend: final */
+	TEAL_REPLACED,	      /* about to be deleted: the same client port begins anew */
+};
+
+/* services: where a service listens.  Writer: control.  Reader: data path, control. */
+struct teal_service_key {
+	__u8 address[16];
+	__u16 port;
+	enum teal_protocol protocol;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct teal_service_key) == 20, "map ABI");
+
+struct teal_service {
+	__u16 id; /* row of service_info and of dispatch */
+	__u16 flags;
+};
+_Static_assert(sizeof(struct teal_service) == 4, "map ABI");
+
+/* service_info: what people know of a service; the data path never reads it.  Writer: control. */
+struct teal_service_info {
+	char name[TEAL_NAME_SIZE]; /* empty: the id is free */
+	__u64 switched_at;	   /* seconds since 1970, 0: never */
+	__u32 generation;	   /* counts switches */
+	enum teal_color active;	   /* the slot in dispatch is the truth; this follows it */
+	enum teal_color previous;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct teal_service_info) == 48, "map ABI");
+
+/*
+ * backends: where a flow's packets go, and what their answers are to look like: all that either direction
+ * needs in one cache line.  Writer: control (health: health).  Reader: data path, control.
+ */
+struct teal_backend {
+	__u8 address[16];
+	__u8 vip[16]; /* of its service */
+	__u64 retired; /* monotonic ns at which the row became TEAL_REMOVED */
+	__u16 port;
+	__u16 vip_port;
+	__u16 address_delta; /* one's complement difference backend - VIP of the addresses, added on the way in */
+	__u16 port_delta;    /* the same of the ports; apart, for a partial checksum covers only addresses */
+	__u16 service;	     /* 0: the row is free */
+	enum teal_protocol protocol;
+	enum teal_color color;
+	enum teal_health health;
+	__u8 pad[11];
+};
+_Static_assert(sizeof(struct teal_backend) == 64, "one cache line");
+
+/* endpoints: the way back, from a packet's source to its service.  Writer: control.  Reader: data path. */
+struct teal_endpoint {
+	__u32 backend;
+	__u16 service;
+	__u16 pad;
+};
+_Static_assert(sizeof(struct teal_endpoint) == 8, "map ABI");
+
+/*
+ * flows4, flows6: a flow -> the backend it began with.  Writer: data path.  Deleter: sweep.
+ * The IPv4 key is the tail of the IPv6 key, so one piece of code builds both.
+ */
+struct teal_flow4_key {
+	__u8 client[4];
+	__u16 port; /* the client's */
+	__u16 service;
+};
+_Static_assert(sizeof(struct teal_flow4_key) == 8, "map ABI");
+
+struct teal_flow6_key {
+	__u8 client[16];
+	__u16 port;
+	__u16 service;
+};
+_Static_assert(sizeof(struct teal_flow6_key) == 20, "map ABI");
+
+struct teal_flow {
+	__u64 seen; /* monotonic ns of the last packet, to within a second */
+	__u32 backend;
+	enum teal_state state;
+	__u32 acked; /* TCP: what the backend was last seen to acknowledge, to within 4 MiB and a second */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct teal_flow) == 24, "map ABI: up to 32 bytes cost the same slab");
+
+/* pending4, pending6 (LRU): a flow whose handshake is not proven yet.  Writer and deleter: data path. */
+struct teal_pending {
+	__u64 seen; /* monotonic ns of the client's last packet */
+	__u32 backend;
+	__u32 client_sequence;	/* TCP: of the client's SYN; another number is another connection */
+	__u32 backend_sequence; /* TCP: of the backend's SYN-ACK, once answered */
+	__u32 answered;		/* 1: backend_sequence is known */
+};
+_Static_assert(sizeof(struct teal_pending) == 24, "map ABI");
+
+/*
+ * counters: a backend's, a CPU.  Writer: data path and sweep, each CPU its own row.
+ * Live flows are opened - ended; rows in the flow tables are opened - deleted.  All exact.
+ */
+struct teal_counters {
+	__u64 opened;  /* flows confirmed and recorded */
+	__u64 ended;   /* flows that began to close, or expired while open; less those that came back */
+	__u64 deleted; /* flow rows removed */
+	__u64 refused; /* SYNs that the backend answered with RST */
+	__u64 packets_in;
+	__u64 bytes_in; /* IP packets, headers included */
+	__u64 packets_out;
+	__u64 bytes_out;
+};
+_Static_assert(sizeof(struct teal_counters) == 64, "one cache line");
+
+/* devices: what a device can do with a frame that is redirected to it.  Writer: control.  Reader: data path. */
+struct teal_device {
+	__u32 can_redirect_xdp; /* its driver and its far end take XDP frames */
+	__u32 can_redirect_tc;
+};
+
+/* nexthops, nexthops_back: what the kernel's routing said a moment ago.  Writer and reader: data path. */
+struct teal_nexthop {
+	__u64 until;	  /* monotonic ns: ask again after this */
+	__u32 from_device; /* asked for packets that came in here */
+	__u32 to_device;  /* 0: the stack's business, see verdict */
+	enum teal_verdict verdict; /* of a packet that goes this way */
+	__u16 mtu;	     /* bytes of IP packet */
+	__u8 destination[6]; /* link addresses */
+	__u8 source[6];
+	__u16 service;	  /* nexthops_back: whose VIP it comes from, */
+	__u8 pad[4];
+	__u8 address[16]; /* and the client that this slot is about */
+};
+_Static_assert(sizeof(struct teal_nexthop) == 56, "map ABI");
+
+/* meta: one row about all the others.  Writer: control, at start. */
+struct teal_meta {
+	__u32 layout; /* TEAL_LAYOUT of whoever made the tables */
+	__u32 seed;   /* of the flow hash; edges that share a VIP share it */
+	__u64 handshake_ns; /* how long each kind of row lives without a packet */
+	__u64 established_ns;
+	__u64 closing_ns;
+	__u64 reset_ns;
+	__u64 udp_unanswered_ns;
+	__u64 udp_ns;
+};
+_Static_assert(sizeof(struct teal_meta) == 56, "map ABI");
+
+/*
+ * The one list of tables: name (also the pin's), kind, key, row, rows by default, flags.
+ * The BPF definitions (bpf/maps.h), the pins and every access of the daemon and the CLI are expanded from it.
+ * `dispatch` (service id -> the inner table that new flows use now: the switch) and its inner
+ * tables (hash slot -> backend id, pinned as tables/SERVICE/COLOR) are defined beside it in bpf/maps.h.
+ */
+#define TEAL_TABLES(X)                                                                                \
+	X(meta, ARRAY, __u32, struct teal_meta, 1, 0)                                                 \
+	X(services, HASH, struct teal_service_key, struct teal_service, 1024, TEAL_NO_PREALLOC)       \
+	X(service_info, ARRAY, __u32, struct teal_service_info, 1024, 0)                              \
+	X(backends, ARRAY, __u32, struct teal_backend, 4096, 0)                                       \
+	X(endpoints, HASH, struct teal_service_key, struct teal_endpoint, 4096, TEAL_NO_PREALLOC)     \
+	X(flows4, HASH, struct teal_flow4_key, struct teal_flow, 1048576, TEAL_NO_PREALLOC)           \
+	X(flows6, HASH, struct teal_flow6_key, struct teal_flow, 1048576, TEAL_NO_PREALLOC)           \
+	X(pending4, LRU_HASH, struct teal_flow4_key, struct teal_pending, 262144, 0)                  \
+	X(pending6, LRU_HASH, struct teal_flow6_key, struct teal_pending, 262144, 0)                  \
+	X(counters, PERCPU_ARRAY, __u32, struct teal_counters, 4096, 0)                               \
+	X(verdicts, PERCPU_ARRAY, __u32, __u64, TEAL_VERDICT_COUNT, 0)                    \
+	X(devices, HASH, __u32, struct teal_device, 1024, TEAL_NO_PREALLOC)                           \
+	X(nexthops, PERCPU_ARRAY, __u32, struct teal_nexthop, 4096, 0)                                \
+	X(nexthops_back, PERCPU_ARRAY, __u32, struct teal_nexthop, TEAL_NEXTHOP_SLOTS, 0)
+
+#define TEAL_NO_PREALLOC 1U /* BPF_F_NO_PREALLOC: rows take memory only while they exist */
+
+#endif
