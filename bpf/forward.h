@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Step 6, forward: straight to the other device where the kernel's routing and neighbour tables say so, or up the
+ * stack.  Asking them costs as much as all the rest of a packet's way, so the answer is remembered a few
+ * milliseconds: per backend on the way in, per client and service on the way back, a CPU each.  What is asked
+ * must not depend on the packet (a fixed source, no ports), or policy routes and ECMP would flap.
+ */
+#ifndef TEAL_BPF_FORWARD_H
+#define TEAL_BPF_FORWARD_H
+
+#include "dispatch.h"
+#include "maps.h"
+#include "packet.h"
+
+#define NEXTHOP_LIFETIME 8000000ULL /* ns */
+
+/* What the answer of the routing tables means for a packet; `sent` if it can leave straight away. */
+static __always_inline enum teal_verdict nexthop_verdict(long answer, enum teal_verdict sent)
+{
+	switch (answer) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+		return sent;
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return TEAL_PASS_IN_LOCAL;
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return TEAL_PASS_NO_NEIGHBOUR;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return TEAL_PASS_NO_FORWARDING;
+	case BPF_FIB_LKUP_RET_UNREACHABLE:
+	case BPF_FIB_LKUP_RET_PROHIBIT:
+		return TEAL_PASS_NO_ROUTE;
+	case BPF_FIB_LKUP_RET_BLACKHOLE:
+		return TEAL_DROP_BLACKHOLE;
+	default:
+		return TEAL_PASS_IN_STACK;
+	}
+}
+
+/* A redirect into a device that cannot take the frame would lose it without a trace. */
+static __always_inline bool device_can_redirect(__u32 id, const enum hook hook)
+{
+	const struct teal_device *device = bpf_map_lookup_elem(&devices, &id);
+
+	return device && (hook == HOOK_XDP ? device->can_redirect_xdp : device->can_redirect_tc);
+}
+
+/* Asks the kernel for the way from `from` to `to` and writes the answer into the remembered row. */
+static __always_inline void nexthop_ask(struct teal_nexthop *hop, const struct packet *p, const union address *from,
+					const union address *to, enum teal_verdict sent, const enum hook hook,
+					const bool ipv6)
+{
+	struct bpf_fib_lookup fib = {
+		.family = ipv6 ? AF_INET6 : AF_INET,
+		.mtu = 1, /* not 0: then the MTU of the route comes back in its place */
+		.ifindex = p->device,
+	};
+	long answer;
+
+	if (ipv6) {
+		__builtin_memcpy(fib.source, from->words, sizeof(fib.source));
+		__builtin_memcpy(fib.destination, to->words, sizeof(fib.destination));
+	} else {
+		fib.source[0] = from->words[3];
+		fib.destination[0] = to->words[3];
+	}
+	answer = bpf_fib_lookup(p->ctx, &fib, sizeof(fib), 0);
+	hop->verdict = nexthop_verdict(answer, sent);
+	if (hop->verdict == sent && !device_can_redirect(fib.ifindex, hook))
+		hop->verdict = TEAL_PASS_IN_STACK;
+	hop->from_device = p->device;
+	hop->to_device = fib.ifindex;
+	hop->mtu = fib.mtu;
+	__builtin_memcpy(hop->destination, fib.dmac, sizeof(hop->destination));
+	__builtin_memcpy(hop->source, fib.smac, sizeof(hop->source));
+	/* An unknown neighbour is asked for anew with every packet: the stack may have found it already. */
+	hop->until = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : p->now + NEXTHOP_LIFETIME;
+}
+
+static __always_inline bool nexthop_is_fresh(const struct teal_nexthop *hop, const struct packet *p)
+{
+	return hop->until > p->now && hop->from_device == p->device;
+}
+
+/* Bytes of the largest IP packet that this one will be on the wire. */
+static __always_inline __u32 wire_length(const struct packet *p)
+{
+	return p->segment ? p->length - p->payload + p->segment : p->length;
+}
+
+/* What becomes of the packet on that way: the hop's verdict unless the packet itself stands against it. */
+static __always_inline enum teal_verdict forward_verdict(struct packet *p, const struct teal_nexthop *hop,
+							 enum teal_verdict sent)
+{
+	if (hop->verdict != sent)
+		return hop->verdict;
+	if (p->tagged)
+		return TEAL_PASS_IN_STACK; /* its tag is the stack's to take off */
+	if (p->ttl <= 1)
+		return TEAL_PASS_TTL;
+	if (wire_length(p) > hop->mtu)
+		return TEAL_PASS_TOO_LARGE;
+	p->out = hop->to_device;
+	return sent;
+}
+
+/* The way to a backend.  Returns the hop, or NULL if there is none to remember it in (then: the stack). */
+static __always_inline const struct teal_nexthop *nexthop_to_backend(const struct packet *p, __u32 id,
+								     const struct teal_backend *backend,
+								     const enum hook hook, const bool ipv6)
+{
+	struct teal_nexthop *hop = bpf_map_lookup_elem(&nexthops, &id);
+	const union address from = {};
+
+	if (hop && !nexthop_is_fresh(hop, p))
+		nexthop_ask(hop, p, &from, (const union address *)backend->address, TEAL_SENT_IN, hook, ipv6);
+	return hop;
+}
+
+/* The way back to a client, from the service's VIP. */
+static __always_inline const struct teal_nexthop *nexthop_to_client(const struct packet *p,
+								    const struct teal_backend *backend,
+								    const enum hook hook, const bool ipv6)
+{
+	const union address *client = &p->destination;
+	__u32 slot = hash_mix(client->words[3], ipv6 ? client->words[0] ^ client->words[1] ^ client->words[2] : 0);
+	struct teal_nexthop *hop;
+
+	slot = (slot ^ backend->service) & (TEAL_NEXTHOP_SLOTS - 1);
+	hop = bpf_map_lookup_elem(&nexthops_back, &slot);
+	if (!hop)
+		return NULL;
+	if (!nexthop_is_fresh(hop, p) || hop->service != backend->service ||
+	    !address_is(client, hop->address)) {
+		hop->service = backend->service;
+		__builtin_memcpy(hop->address, client->bytes, sizeof(hop->address));
+		nexthop_ask(hop, p, (const union address *)backend->vip, client, TEAL_SENT_BACK, hook, ipv6);
+	}
+	return hop;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Expiry, run by the daemon as an iterator over a flow table: a row is judged when it is looked at and
+ * deleted at once, so none that came alive in between is lost.
+ */
+#ifndef TEAL_BPF_SWEEP_H
+#define TEAL_BPF_SWEEP_H
+
+#include "flow.h"
+
+/*
+ * An iterator runs in process context: a packet may interrupt it on the same CPU and count in the same row,
+ * so its own counting is one instruction.
+ */
+static __always_inline void sweep_count(const struct teal_flow *flow)
+{
+	struct teal_counters *count = counters_get(flow->backend);
+
+	if (!count)
+		return;
+	__sync_fetch_and_add(&count->deleted, 1);
+	if (flow->state < TEAL_CLOSING)
+		__sync_fetch_and_add(&count->ended, 1);
+}
+
+static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const bool ipv6)
+{
+	__u64 now = bpf_ktime_get_ns(); /* iterators may not ask the coarse clock */
+	const struct teal_meta *m = meta_get();
+	const struct teal_backend *backend;
+	struct teal_flow *found = ctx->value, flow;
+	void *row_key = ctx->key;
+	struct flow_key key = {};
+
+	if (!found || !row_key || !m)
+		return;
+	flow = *found;
+	backend = bpf_map_lookup_elem(&backends, &flow.backend);
+	if (!is_older(now, flow.seen, flow_lifetime(m, backend ? backend->protocol : TEAL_TCP, flow.state)))
+		return;
+	if (ipv6)
+		key.six = *(struct teal_flow6_key *)row_key;
+	else
+		__builtin_memcpy(&key.six.client[12], row_key, sizeof(struct teal_flow4_key));
+	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(&key, ipv6)))
+		sweep_count(&flow);
+}
+
+#endif
