@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab.h"
+#include "teal.skel.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void must(int error, const char *what)
+{
+	if (!error)
+		return;
+	fprintf(stderr, "packet: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int table_fd(const struct lab *lab, enum lab_table table)
+{
+	const struct bpf_map *maps[] = { lab->bpf->maps.flows4, lab->bpf->maps.flows6, lab->bpf->maps.pending4,
+					 lab->bpf->maps.pending6 };
+
+	return bpf_map__fd(maps[table]);
+}
+
+__u64 lab_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * LAB_SECOND + now.tv_nsec;
+}
+
+__u16 lab_service(bool ipv6, __u8 protocol)
+{
+	return 1 + ipv6 * 2 + (protocol == UDP);
+}
+
+__u32 lab_backend(enum host host, bool ipv6, __u8 protocol)
+{
+	return host ? host * 4 + ipv6 * 2 + (protocol == UDP) : 0;
+}
+
+enum host lab_backend_host(__u32 backend)
+{
+	return backend < LAB_BACKENDS ? (enum host)(backend / 4) : NOBODY;
+}
+
+static __u16 sum_difference(__u16 more, __u16 less)
+{
+	__u32 sum = more + (0xffffU - less);
+
+	return htons((sum & 0xffff) + (sum >> 16));
+}
+
+void lab_deltas(struct teal_backend *backend)
+{
+	backend->address_delta = sum_difference(frame_sum(0, backend->address, 16), frame_sum(0, backend->vip, 16));
+	backend->port_delta = sum_difference(backend->port, backend->vip_port);
+}
+
+static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp)
+{
+	struct teal_backend row = {
+		.port = udp ? DNS_BACKEND_PORT : WEB_BACKEND_PORT,
+		.vip_port = udp ? DNS_PORT : WEB_PORT,
+		.service = lab_service(ipv6, udp ? UDP : TCP),
+		.protocol = udp ? TEAL_UDP : TEAL_TCP,
+		.color = host == GREEN ? TEAL_GREEN : TEAL_BLUE,
+		.health = TEAL_UP,
+	};
+	struct teal_service_key key = { .port = row.port, .protocol = row.protocol };
+	__u32 id = lab_backend(host, ipv6, udp ? UDP : TCP);
+	struct teal_endpoint endpoint = { .backend = id, .service = row.service };
+
+	network_address(host, ipv6, row.address);
+	network_address(VIP, ipv6, row.vip);
+	lab_deltas(&row);
+	memcpy(key.address, row.address, sizeof(key.address));
+	must(bpf_map__update_elem(lab->bpf->maps.backends, &id, sizeof(id), &row, sizeof(row), BPF_ANY), "backends");
+	must(bpf_map__update_elem(lab->bpf->maps.endpoints, &key, sizeof(key), &endpoint, sizeof(endpoint), BPF_ANY),
+	     "endpoints");
+}
+
+static void fill_service(struct lab *lab, bool ipv6, __u16 port, enum teal_protocol protocol)
+{
+	struct teal_service_key key = { .port = port, .protocol = protocol };
+	struct teal_service row = { .id = protocol ? lab_service(ipv6, protocol) : 0 };
+
+	network_address(VIP, ipv6, key.address);
+	must(bpf_map__update_elem(lab->bpf->maps.services, &key, sizeof(key), &row, sizeof(row), BPF_ANY), "services");
+}
+
+static void fill_devices(struct lab *lab, bool redirect)
+{
+	for (int device = FRONT; device < DEVICES; device++) {
+		struct teal_device row = { redirect && device != BARE, redirect && device != BARE };
+		__u32 id = network_device(device);
+
+		must(bpf_map__update_elem(lab->bpf->maps.devices, &id, sizeof(id), &row, sizeof(row), BPF_ANY),
+		     "devices");
+	}
+}
+
+static void fill(struct lab *lab)
+{
+	struct teal_meta meta = {
+		.layout = TEAL_LAYOUT,
+		.seed = 0x7ea1,
+		.handshake_ns = 60 * LAB_SECOND,
+		.established_ns = 7860 * LAB_SECOND,
+		.closing_ns = 60 * LAB_SECOND,
+		.reset_ns = 10 * LAB_SECOND,
+		.udp_unanswered_ns = 30 * LAB_SECOND,
+		.udp_ns = 180 * LAB_SECOND,
+	};
+	__u32 only = 0;
+
+	must(bpf_map__update_elem(lab->bpf->maps.meta, &only, sizeof(only), &meta, sizeof(meta), BPF_ANY), "meta");
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		fill_service(lab, ipv6, WEB_PORT, TEAL_TCP);
+		fill_service(lab, ipv6, DNS_PORT, TEAL_UDP);
+		fill_service(lab, ipv6, 0, TEAL_ANY);
+		for (int host = BLUE; host < HOSTS; host++) {
+			fill_backend(lab, host, ipv6, false);
+			fill_backend(lab, host, ipv6, true);
+		}
+	}
+}
+
+int lab_open(struct lab *lab, __u32 flow_rows)
+{
+	int error;
+
+	*lab = (struct lab){ .small = flow_rows, .bpf = teal_bpf__open() };
+	if (!lab->bpf)
+		return -errno;
+	/* Pictures are taken often: small tables, except where their size is the point. */
+	bpf_map__set_max_entries(lab->bpf->maps.flows4, flow_rows ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
+	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
+	error = teal_bpf__load(lab->bpf);
+	if (error) {
+		lab_close(lab);
+		return error;
+	}
+	fill(lab);
+	return 0;
+}
+
+void lab_close(struct lab *lab)
+{
+	teal_bpf__destroy(lab->bpf);
+	lab->bpf = NULL;
+}
+
+void lab_switch(struct lab *lab, __u16 service, enum host host)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+	__u32 id = lab_backend(host, service > 2, service % 2 ? TCP : UDP), slot = service;
+	int table;
+
+	table = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_table", sizeof(__u32), sizeof(__u32), LAB_SLOTS, &options);
+	must(table < 0, "a dispatch table");
+	for (__u32 i = 0; i < LAB_SLOTS; i++)
+		must(bpf_map_update_elem(table, &i, &id, BPF_ANY), "a dispatch table");
+	must(bpf_map__update_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), &table, sizeof(table), BPF_ANY),
+	     "dispatch");
+	close(table);
+	lab->active[service] = host;
+}
+
+void lab_drop_table(struct lab *lab, __u16 service)
+{
+	__u32 slot = service;
+
+	bpf_map__delete_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), 0);
+	lab->active[service] = NOBODY;
+}
+
+void lab_health(struct lab *lab, __u32 backend, enum teal_health health)
+{
+	struct teal_backend row;
+
+	must(bpf_map__lookup_elem(lab->bpf->maps.backends, &backend, sizeof(backend), &row, sizeof(row), 0),
+	  "backends");
+	row.health = health;
+	must(bpf_map__update_elem(lab->bpf->maps.backends, &backend, sizeof(backend), &row, sizeof(row), BPF_EXIST),
+	     "backends");
+}
+
+static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
+{
+	size_t size = (size_t)libbpf_num_possible_cpus() * ((bpf_map__value_size(map) + 7) & ~7U);
+	void *zero = calloc(1, size);
+
+	for (__u32 row = 0; row < rows; row++)
+		must(bpf_map__update_elem(map, &row, sizeof(row), zero, size, BPF_ANY), "next hops");
+	free(zero);
+}
+
+static void clear_rows(struct lab *lab, enum lab_table table)
+{
+	__u8 key[sizeof(struct teal_flow6_key)];
+
+	while (!bpf_map_get_next_key(table_fd(lab, table), NULL, key))
+		bpf_map_delete_elem(table_fd(lab, table), key);
+}
+
+void lab_reset(struct lab *lab, bool redirect)
+{
+	for (int table = 0; table < LAB_TABLES; table++)
+		clear_rows(lab, table);
+	clear_per_cpu(lab->bpf->maps.nexthops, LAB_BACKENDS);
+	clear_per_cpu(lab->bpf->maps.nexthops_back, TEAL_NEXTHOP_SLOTS);
+	for (__u32 backend = BLUE * 4; backend < LAB_BACKENDS; backend++)
+		lab_health(lab, backend, TEAL_UP);
+	for (int service = 1; service < LAB_SERVICES; service++)
+		if (lab->active[service] != BLUE) /* each switch waits for a grace period */
+			lab_switch(lab, service, BLUE);
+	fill_devices(lab, redirect);
+	network_forwarding(true);
+	network_neighbour(LOST, false);
+	network_neighbour(SILENT, false);
+}
+
+void lab_key(struct lab_row *row, bool ipv6, enum host client, __u16 port, __u16 service)
+{
+	struct teal_flow6_key six = { .port = port, .service = service };
+	struct teal_flow4_key four = { .port = port, .service = service };
+
+	memset(row, 0, sizeof(*row));
+	network_address(client, ipv6, six.client);
+	memcpy(four.client, six.client + 12, sizeof(four.client));
+	if (ipv6)
+		memcpy(row->key, &six, sizeof(six));
+	else
+		memcpy(row->key, &four, sizeof(four));
+}
+
+const struct lab_row *lab_get(const struct lab_picture *picture, enum lab_table table, const struct lab_row *key)
+{
+	for (int i = 0; i < picture->count[table]; i++)
+		if (!memcmp(picture->rows[table][i].key, key->key, sizeof(key->key)))
+			return &picture->rows[table][i];
+	return NULL;
+}
+
+void lab_put(struct lab *lab, enum lab_table table, const struct lab_row *row)
+{
+	must(bpf_map_update_elem(table_fd(lab, table), row->key, &row->flow, BPF_ANY), "a flow");
+}
+
+void lab_delete(struct lab *lab, enum lab_table table, const struct lab_row *row)
+{
+	bpf_map_delete_elem(table_fd(lab, table), row->key);
+}
+
+static void look_at_rows(struct lab *lab, struct lab_picture *picture, enum lab_table table)
+{
+	struct lab_row *row = picture->rows[table];
+	int fd = table_fd(lab, table), error;
+
+	memset(row, 0, sizeof(picture->rows[table]));
+	error = bpf_map_get_next_key(fd, NULL, row->key);
+	for (picture->count[table] = 0; !error && picture->count[table] < LAB_ROWS - 1; row++) {
+		must(bpf_map_lookup_elem(fd, row->key, &row->flow), "a flow");
+		picture->count[table]++;
+		error = bpf_map_get_next_key(fd, row->key, row[1].key);
+	}
+}
+
+/* Adds up the CPUs' rows, which are made of 64-bit words. */
+static void sum_per_cpu(const struct bpf_map *map, __u32 row, __u64 *sum, size_t words)
+{
+	__u64 values[words * libbpf_num_possible_cpus()];
+
+	must(bpf_map__lookup_elem(map, &row, sizeof(row), values, sizeof(values), 0), bpf_map__name(map));
+	memset(sum, 0, words * sizeof(*sum));
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		sum[i % words] += values[i];
+}
+
+void lab_look(struct lab *lab, struct lab_picture *picture)
+{
+	for (__u32 verdict = 0; verdict < TEAL_VERDICT_COUNT; verdict++)
+		sum_per_cpu(lab->bpf->maps.verdicts, verdict, &picture->verdicts[verdict], 1);
+	for (__u32 backend = 0; backend < LAB_BACKENDS; backend++)
+		sum_per_cpu(lab->bpf->maps.counters, backend, (__u64 *)&picture->counters[backend],
+			    sizeof(struct teal_counters) / sizeof(__u64));
+	for (int table = 0; table < LAB_TABLES; table++)
+		look_at_rows(lab, picture, table);
+}
+
+int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, struct frame *frame)
+{
+	struct xdp_md xdp = { .data_end = frame->length, .ingress_ifindex = device };
+	struct __sk_buff skb = { .ifindex = device, .gso_size = segment };
+	const struct bpf_program *programs[] = { lab->bpf->progs.teal_xdp, lab->bpf->progs.teal_ingress,
+						 lab->bpf->progs.teal_egress };
+	static __u8 out[FRAME_ROOM + 64];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->length, .data_out = out,
+		    .data_size_out = sizeof(out));
+
+	run.ctx_in = hook == LAB_XDP ? (void *)&xdp : (void *)&skb;
+	run.ctx_size_in = hook == LAB_XDP ? sizeof(xdp) : sizeof(skb);
+	if (bpf_prog_test_run_opts(bpf_program__fd(programs[hook]), &run))
+		return -errno - 1;
+	memcpy(frame->bytes, out, run.data_size_out);
+	frame->length = run.data_size_out;
+	return (int)run.retval;
+}
+
+int lab_sweep(struct lab *lab, bool ipv6)
+{
+	const struct bpf_program *program = ipv6 ? lab->bpf->progs.teal_sweep6 : lab->bpf->progs.teal_sweep4;
+	union bpf_iter_link_info over = { .map.map_fd = table_fd(lab, ipv6 ? FLOWS6 : FLOWS4) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &over, .link_info_len = sizeof(over));
+	struct bpf_link *link = bpf_program__attach_iter(program, &options);
+	char text[256];
+	int fd, error = 0;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	while (fd >= 0 && (error = read(fd, text, sizeof(text))) > 0)
+		continue;
+	if (fd < 0 || error < 0)
+		error = -errno;
+	close(fd);
+	bpf_link__destroy(link);
+	return error;
+}

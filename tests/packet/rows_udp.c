@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* UDP: the first packet makes a pending row, the first reply a flow. */
+#include "row.h"
+
+#define ASK CLIENT_SENDS(.payload = 33)
+#define ANSWER_FROM(who) BACKEND_SENDS(who, .payload = 120)
+#define FLOW_ON(who, age_) .flow = { IS, who, TEAL_ESTABLISHED, 0, age_ }
+#define PENDING_ON(who, age_) .pending = { IS, who, 0, 0, 0, age_ }
+#define TO_GREEN { .act = SWITCH, .host = GREEN }
+
+#define UDP_ROW(sentence, ...) ROW(sentence, .udp = true, __VA_ARGS__)
+
+static const struct row rows[] = {
+	UDP_ROW("first packet: pending row by the active table",
+		.steps = { { ASK, GOES_TO(BLUE), PENDING(BLUE, 0) } }),
+	UDP_ROW("more packets before the reply: the same backend, also across a switch",
+		.steps = { { ASK, GOES_TO(BLUE), PENDING(BLUE, 0) },
+			   TO_GREEN,
+			   { ASK, GOES_TO(BLUE), PENDING(BLUE, 0) },
+			   { .from = OTHER, .to = VIP, GOES_TO(GREEN), PENDING(GREEN, 0) } }),
+	UDP_ROW("reply from the backend: confirmed",
+		.steps = { { ASK, GOES_TO(BLUE), PENDING(BLUE, 0) },
+			   { ANSWER_FROM(BLUE), GOES_BACK, FLOW(BLUE, TEAL_ESTABLISHED, 0), NO_PENDING,
+			     .opened = BLUE },
+			   { ASK, GOES_TO(BLUE) },
+			   { ANSWER_FROM(BLUE), GOES_BACK } }),
+	UDP_ROW("a switch while the flow lives: it stays",
+		FLOW_ON(BLUE, 0),
+		.steps = { TO_GREEN,
+			   { ASK, GOES_TO(BLUE) },
+			   { ANSWER_FROM(BLUE), GOES_BACK },
+			   { .from = OTHER, .to = VIP, GOES_TO(GREEN), PENDING(GREEN, 0) } }),
+	UDP_ROW("unanswered for less than 30 s: the same backend, renewed",
+		PENDING_ON(BLUE, 28),
+		.steps = { TO_GREEN, { ASK, GOES_TO(BLUE), PENDING(BLUE, 0) } }),
+	UDP_ROW("unanswered for more than 30 s: a new flow by the active table",
+		PENDING_ON(BLUE, 31),
+		.steps = { TO_GREEN, { ASK, GOES_TO(GREEN), PENDING(GREEN, 0) } }),
+	UDP_ROW("answered, idle for less than 180 s: the same backend, renewed by either end",
+		FLOW_ON(BLUE, 175),
+		.steps = { TO_GREEN,
+			   { ASK, GOES_TO(BLUE), FLOW(BLUE, TEAL_ESTABLISHED, 0) },
+			   { .act = AGE, .seconds = 175 },
+			   { ANSWER_FROM(BLUE), GOES_BACK, FLOW(BLUE, TEAL_ESTABLISHED, 0) } }),
+	UDP_ROW("answered, idle for more than 180 s, not yet swept: a new flow, which replaces the old one",
+		FLOW_ON(BLUE, 181),
+		.steps = { TO_GREEN,
+			   { ASK, GOES_TO(GREEN), PENDING(GREEN, 0) },
+			   { ASK, GOES_TO(GREEN), PENDING(GREEN, 0) },
+			   { ANSWER_FROM(GREEN), GOES_BACK, FLOW(GREEN, TEAL_ESTABLISHED, 0), NO_PENDING,
+			     .opened = GREEN, .ended = BLUE, .deleted = BLUE },
+			   { ANSWER_FROM(BLUE) } }),
+	UDP_ROW("pending backend down: the active table picks anew",
+		PENDING_ON(BLUE, 0),
+		.steps = { TO_GREEN,
+			   { .act = HEALTH, .host = BLUE, .health = TEAL_DOWN },
+			   { ASK, GOES_TO(GREEN), PENDING(GREEN, 0) } }),
+	UDP_ROW("reply of another backend than the pending one: passed untouched, nothing confirmed",
+		PENDING_ON(BLUE, 0),
+		.steps = { { ANSWER_FROM(GREEN) } }),
+	UDP_ROW("a backend's packet that nobody asked for: passed untouched",
+		.steps = { { ANSWER_FROM(BLUE) } }),
+	UDP_ROW("no backend in the table: dropped, no state",
+		.steps = { { .act = SWITCH, .host = NOBODY }, { ASK, .verdict = TEAL_DROP_NO_BACKEND } }),
+	UDP_ROW("checksum 0, IPv4: stays 0, in both directions", .only = NOT_IPV6,
+		.steps = { { CLIENT_SENDS(.payload = 33, .no_checksum = true), GOES_TO(BLUE), PENDING(BLUE, 0) },
+			   { BACKEND_SENDS(BLUE, .payload = 33, .no_checksum = true), GOES_BACK,
+			     FLOW(BLUE, TEAL_ESTABLISHED, 0), NO_PENDING, .opened = BLUE } }),
+	UDP_ROW("checksum 0, IPv6: dropped, no state", .only = NOT_IPV4,
+		.steps = { { CLIENT_SENDS(.payload = 33, .no_checksum = true), .verdict = TEAL_DROP_UDP6_CHECKSUM } }),
+	UDP_ROW("checksum 0, IPv6, to another address: passed", .only = NOT_IPV4,
+		.steps = { { .from = CLIENT, .to = STRANGER, .packet = { .payload = 33, .no_checksum = true } } }),
+	UDP_ROW("a checksum that comes out as 0 is sent as 0xffff, in both directions",
+		FLOW_ON(BLUE, 0),
+		.steps = { { CLIENT_SENDS(.payload = 33, .zero = ZERO_OUT), GOES_TO(BLUE) },
+			   { BACKEND_SENDS(BLUE, .payload = 34, .zero = ZERO_OUT), GOES_BACK } }),
+	UDP_ROW("a checksum that comes in as 0xffff is a 0, in both directions",
+		FLOW_ON(BLUE, 0),
+		.steps = { { CLIENT_SENDS(.payload = 33, .zero = ZERO_IN), GOES_TO(BLUE) },
+			   { BACKEND_SENDS(BLUE, .payload = 34, .zero = ZERO_IN), GOES_BACK } }),
+	UDP_ROW("no payload, one byte, an odd number of bytes",
+		FLOW_ON(BLUE, 0),
+		.steps = { { CLIENT_SENDS(.payload = 0), GOES_TO(BLUE) },
+			   { CLIENT_SENDS(.payload = 1), GOES_TO(BLUE) },
+			   { BACKEND_SENDS(BLUE, .payload = 1471), GOES_BACK } }),
+};
+
+const struct rows rows_udp = ROWS("UDP", rows);
