@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "operation/host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <bpf/libbpf.h>
+
+#include "common/cleanup.h"
+
+struct findings {
+	struct finding *list;
+	unsigned int count;
+};
+
+static void find(struct findings *f, enum finding_level level, const char *mend, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void find(struct findings *f, enum finding_level level, const char *mend, const char *format, ...)
+{
+	struct finding *finding = &f->list[f->count];
+	va_list arguments;
+
+	if (f->count == FINDINGS_MAX)
+		return;
+	f->count++;
+	finding->level = level;
+	snprintf(finding->mend, sizeof(finding->mend), "%s", mend);
+	va_start(arguments, format);
+	vsnprintf(finding->what, sizeof(finding->what), format, arguments);
+	va_end(arguments);
+}
+
+/* A sysctl's number, or -1. */
+static int sysctl_read(const char *format, const char *device)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
+	int value;
+
+	if (asprintf(&path, format, device) < 0)
+		return -1;
+	file = fopen(path, "re");
+	return file && fscanf(file, "%d", &value) == 1 ? value : -1;
+}
+
+static void check_rights(struct findings *f)
+{
+	if (geteuid())
+		find(f, FINDING_FATAL, "sudo teald", "this is not root, and only root may load programs into the kernel");
+	else
+		find(f, FINDING_GOOD, "", "this is root");
+}
+
+static void check_kernel(struct findings *f)
+{
+	struct utsname name;
+	unsigned int major = 0, minor = 0;
+
+	if (!uname(&name) && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 1)))
+		find(f, FINDING_FATAL, "", "the kernel is Linux %s, and teal needs 6.1 or newer", name.release);
+	else
+		find(f, FINDING_GOOD, "", "the kernel is Linux %s", name.release);
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		find(f, FINDING_FATAL, "",
+		     "the kernel has no BTF (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF");
+	if (!geteuid() && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL) != 1)
+		find(f, FINDING_FATAL, "", "the kernel does not take XDP programs: use one built with CONFIG_BPF_SYSCALL");
+	if (sysctl_read("/proc/sys/net/core/bpf_jit_enable%s", "") == 0)
+		find(f, FINDING_WARNING, "sysctl -w net.core.bpf_jit_enable=1",
+		     "the kernel interprets BPF programs, which makes every packet several times slower");
+}
+
+static void check_device(struct findings *f, const char *name)
+{
+	if (!if_nametoindex(name))
+		find(f, FINDING_FATAL, "ip -brief link", "there is no device %s here", name);
+	else
+		find(f, FINDING_GOOD, "", "the device %s is there", name);
+}
+
+static bool is_local(const struct ifaddrs *own, const __u8 address[16])
+{
+	for (const struct ifaddrs *a = own; a; a = a->ifa_next) {
+		if (!a->ifa_addr)
+			continue;
+		if (a->ifa_addr->sa_family == AF_INET && address_is_ipv4(address) &&
+		    !memcmp(&((struct sockaddr_in *)a->ifa_addr)->sin_addr, address + 12, 4))
+			return true;
+		if (a->ifa_addr->sa_family == AF_INET6 &&
+		    !memcmp(&((struct sockaddr_in6 *)a->ifa_addr)->sin6_addr, address, 16))
+			return true;
+	}
+	return false;
+}
+
+static void check_forwarding(struct findings *f, const struct config *config, bool ipv6)
+{
+	const char *all = ipv6 ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward";
+	const char *each = ipv6 ? "/proc/sys/net/ipv6/conf/%s/forwarding" : "/proc/sys/net/ipv4/conf/%s/forwarding";
+	char mend[128];
+
+	for (unsigned int i = 0; i < config->device_count; i++) {
+		if (sysctl_read(each, config->devices[i].name) != 0)
+			continue;
+		snprintf(mend, sizeof(mend), "sysctl -w %s=1", all);
+		find(f, FINDING_FATAL, mend,
+		     "%s forwarding is off on %s, so packets cannot go on to backends on other hosts",
+		     ipv6 ? "IPv6" : "IPv4", config->devices[i].name);
+		return;
+	}
+	find(f, FINDING_GOOD, "", "%s forwarding is on", ipv6 ? "IPv6" : "IPv4");
+}
+
+/* Only packets for backends on other hosts need forwarding. */
+static void check_backends(struct findings *f, const struct config *config)
+{
+	bool remote[2] = {};
+	struct ifaddrs *own = NULL;
+
+	if (getifaddrs(&own))
+		own = NULL;
+	for (unsigned int i = 0; i < config->service_count; i++)
+		for (int color = 0; color < TEAL_COLORS; color++)
+			for (unsigned int n = 0; n < config->services[i].colors[color].count; n++) {
+				const __u8 *address = config->services[i].colors[color].backends[n].address;
+
+				if (!is_local(own, address))
+					remote[!address_is_ipv4(address)] = true;
+			}
+	if (own)
+		freeifaddrs(own);
+	for (int ipv6 = 0; ipv6 < 2; ipv6++)
+		if (remote[ipv6])
+			check_forwarding(f, config, ipv6);
+}
+
+unsigned int host_check(const struct config *config, struct finding *ret)
+{
+	struct findings f = { .list = ret };
+
+	check_rights(&f);
+	check_kernel(&f);
+	for (unsigned int i = 0; config && i < config->device_count; i++)
+		check_device(&f, config->devices[i].name);
+	if (config)
+		check_backends(&f, config);
+	return f.count;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the host must be able to do, found out before anything is changed. */
+#ifndef TEAL_HOST_H
+#define TEAL_HOST_H
+
+#include "config/config.h"
+
+enum finding_level {
+	FINDING_GOOD,
+	FINDING_WARNING, /* works, but not as well or not in all cases */
+	FINDING_FATAL,	 /* stops teal from working */
+};
+
+struct finding {
+	enum finding_level level;
+	char what[256]; /* a sentence */
+	char mend[160]; /* the command that mends it, or empty */
+};
+
+#define FINDINGS_MAX 64
+
+/*
+ * Looks at everything that can stop teal here: rights, kernel, devices, forwarding.
+ * @config  what the host is to do; NULL: only what every host must be able to
+ * @ret     room for FINDINGS_MAX
+ * Returns how many findings there are, the good ones included.
+ */
+unsigned int host_check(const struct config *config, struct finding *ret);
+
+#endif

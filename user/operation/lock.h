@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The locks.  Whoever writes tables holds LOCK_TABLES for as long as it reads, checks, writes and records;
+ * the one teald of a pin directory holds LOCK_DAEMON for as long as it lives.  Both are flock()s of
+ * directories in the pin directory, so they end with their holder, however it ends.
+ */
+#ifndef TEAL_LOCK_H
+#define TEAL_LOCK_H
+
+#include "common/error.h"
+
+#define LOCK_WAIT_MS 5000
+
+enum lock {
+	LOCK_TABLES, /* the pin directory itself */
+	LOCK_DAEMON, /* its folder links/ */
+};
+
+/*
+ * Takes a lock, waiting at most `wait_ms` milliseconds for another holder.
+ * Returns a descriptor (closing it lets go), or a negative errno with a sentence: -EAGAIN and EXIT_REFUSED
+ * when somebody else holds it.
+ */
+int lock_take(const char *pin_dir, enum lock lock, unsigned int wait_ms, struct error *e);
+
+#endif

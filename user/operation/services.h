@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Services and their backends, made to be what is wanted.  The caller holds LOCK_TABLES.
+ *
+ * Ids are names inside the tables: a row of `backends` is given out again only when no flow row carries its id
+ * any more and every pending row that might has grown too old to count.
+ */
+#ifndef TEAL_SERVICES_H
+#define TEAL_SERVICES_H
+
+#include "table/service.h"
+
+/* What a color is to consist of. */
+struct backend_set {
+	const struct endpoint *endpoints;
+	unsigned int count;
+};
+
+/*
+ * Checks, without changing anything, that the service can have those backends: no endpoint of another service,
+ * and ids enough.  @service  0: one that is not there yet
+ * Returns 0, or a negative errno with a sentence.
+ */
+int backends_check(const struct tables *t, __u16 service, enum teal_protocol protocol,
+		   const struct backend_set wanted[TEAL_COLORS], struct error *e);
+
+/*
+ * Gives both colors of a service the backends they are to have.  Those that stay keep their ids and their flows;
+ * those that go keep their flows until these end.  New flows follow at once, in one step a color.
+ * Returns 0, or a negative errno with a sentence (-EBUSY and EXIT_REFUSED: the active color would be left empty).
+ */
+int backends_set(const struct tables *t, const struct service *s, const struct backend_set wanted[TEAL_COLORS],
+		 struct error *e);
+
+/*
+ * The service that listens there, made if need be, without backends and not open to packets yet.
+ * A removed service of the same address, whose flows are still ending, is taken up again.
+ * Returns 0, or a negative errno with a sentence.
+ */
+int service_create(const struct tables *t, const char *name, const struct endpoint *listen,
+		   enum teal_protocol protocol, enum teal_color active, struct service *ret, struct error *e);
+
+/* Lets packets in.  Returns 0 or a negative errno with a sentence. */
+int service_open(const struct tables *t, const struct service *s, struct error *e);
+
+/* Takes no new flows any more and forgets the name; existing flows go on until they end. */
+int service_remove(const struct tables *t, const struct service *s, struct error *e);
+
+/* Gives back the ids, endpoints and addresses that no flow uses any more.  Returns 0 or a negative errno. */
+int services_tidy(const struct tables *t);
+
+/* What both colors consist of now (without removed backends); give each .endpoints to free(). */
+int backends_get(const struct tables *t, __u16 service, struct backend_set ret[TEAL_COLORS], struct error *e);
+
+#endif

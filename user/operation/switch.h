@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The switch, and what must be written down with it.  The caller holds LOCK_TABLES. */
+#ifndef TEAL_SWITCH_H
+#define TEAL_SWITCH_H
+
+#include "operation/record.h"
+#include "table/service.h"
+
+struct switch_result {
+	enum teal_color from, to; /* the same if that color was active already */
+	__u32 generation;
+	double milliseconds; /* from the first check to the durable record */
+	__u64 draining;	     /* live flows left on the color it came from */
+};
+
+/*
+ * Sends the new flows of a service to a color, in one step, and records it for the next boot.
+ * @force  even if none of its backends is up
+ * Returns 0, or a negative errno with a sentence.  Refused (EXIT_REFUSED) before anything changes if the color has no
+ * usable backend or the books cannot be written.
+ */
+int switch_color(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color, bool force,
+		 struct switch_result *ret, struct error *e);
+
+/* Writes what the tables say of a service into the books.  Returns 0 or a negative errno with a sentence. */
+int switch_record(const char *state_dir, const struct service *s, struct error *e);
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "table/table.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "common/cleanup.h"
+
+static const char *const names[] = {
+#define X(name, kind, key, row, rows, flags) [TABLE_##name] = #name,
+	TEAL_TABLES(X)
+#undef X
+	[TABLE_dispatch] = "dispatch",
+};
+
+const char *table_name(enum table table)
+{
+	return names[table];
+}
+
+static int table_open(struct tables *t, enum table table, struct error *e)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	_cleanup_free_ char *path = table_path(t, "%s", names[table]);
+
+	if (!path)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	t->fd[table] = bpf_obj_get(path);
+	if (t->fd[table] < 0 && errno == ENOENT)
+		return error_set(e, EXIT_FAILED, ENOENT,
+				 "teal is not loaded in %s: start teald there, or name the right place with --pin-dir",
+				 t->pin_dir);
+	if (t->fd[table] < 0 && (errno == EACCES || errno == EPERM))
+		return error_set(e, EXIT_FAILED, EPERM,
+				 "no right to open %s: the tables are root's, so run this as root (sudo)", path);
+	if (t->fd[table] < 0)
+		return error_set(e, EXIT_FAILED, errno, "cannot open %s: %s", path, strerror(errno));
+	if (bpf_obj_get_info_by_fd(t->fd[table], &info, &size))
+		return error_set(e, EXIT_FAILED, errno, "cannot read what %s is: %s", path, strerror(errno));
+	t->rows[table] = info.max_entries;
+	return 0;
+}
+
+static int tables_check_layout(const struct tables *t, struct error *e)
+{
+	struct teal_meta meta = {};
+	__u32 only = 0;
+	int error = table_get(t, TABLE_meta, &only, &meta);
+
+	if (!error && meta.layout == TEAL_LAYOUT)
+		return 0;
+	return error_set(e, EXIT_FAILED, EPROTO,
+			 "the tables in %s have layout %u and this teal (%s) knows %u: use the teal that loaded them, "
+			 "or take them away with its 'teald --detach' and start anew",
+			 t->pin_dir, meta.layout, TEAL_VERSION, TEAL_LAYOUT);
+}
+
+int tables_open(const char *pin_dir, struct tables **ret, struct error *e)
+{
+	_cleanup_tables_ struct tables *t = calloc(1, sizeof(*t));
+	int error;
+
+	if (!t || !(t->pin_dir = strdup(pin_dir)))
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	memset(t->fd, -1, sizeof(t->fd));
+	t->cpus = libbpf_num_possible_cpus();
+	if (t->cpus < 1)
+		return error_set(e, EXIT_FAILED, EIO, "cannot read the number of CPUs from /sys/devices/system/cpu");
+	for (int i = 0; i < TABLE_COUNT; i++) {
+		error = table_open(t, i, e);
+		if (error)
+			return error;
+	}
+	error = tables_check_layout(t, e);
+	if (error)
+		return error;
+	*ret = t;
+	t = NULL;
+	return 0;
+}
+
+void tables_close(struct tables *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < TABLE_COUNT; i++)
+		close_p(&t->fd[i]);
+	free(t->pin_dir);
+	free(t);
+}
+
+int table_get(const struct tables *t, enum table table, const void *key, void *ret_row)
+{
+	return bpf_map_lookup_elem(t->fd[table], key, ret_row) ? -errno : 0;
+}
+
+int table_put(const struct tables *t, enum table table, const void *key, const void *row)
+{
+	return bpf_map_update_elem(t->fd[table], key, row, BPF_ANY) ? -errno : 0;
+}
+
+int table_delete(const struct tables *t, enum table table, const void *key)
+{
+	return bpf_map_delete_elem(t->fd[table], key) ? -errno : 0;
+}
+
+int table_next(const struct tables *t, enum table table, const void *key, void *ret_next)
+{
+	return bpf_map_get_next_key(t->fd[table], key, ret_next) ? -errno : 0;
+}
+
+char *table_path(const struct tables *t, const char *format, ...)
+{
+	_cleanup_free_ char *name = NULL;
+	va_list arguments;
+	char *path;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&name, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		name = NULL;
+	return length < 0 || asprintf(&path, "%s/%s", t->pin_dir, name) < 0 ? NULL : path;
+}
+
+__u64 table_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
