@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "daemon/load.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "common/cleanup.h"
+#include "table/table.h"
+#include "teal.skel.h"
+
+#define BPFFS "/sys/fs/bpf"
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+static int directory_make(const char *pin_dir, const char *name, struct error *e)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s%s", pin_dir, name) < 0)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	if (!mkdir(path, 0700) || errno == EEXIST)
+		return 0;
+	if (errno == EACCES || errno == EPERM)
+		return error_set(e, EXIT_FAILED, EPERM, "no right to make %s: teald needs root, so run it with sudo", path);
+	return error_set(e, EXIT_FAILED, errno, "cannot make %s: %s", path, strerror(errno));
+}
+
+int load_directory(const char *pin_dir, struct error *e)
+{
+	int error;
+
+	if (geteuid())
+		return error_set(e, EXIT_FAILED, EPERM, "teald needs root to load programs into the kernel: run it with sudo");
+	/* Nothing mounts it where there is no systemd. */
+	if (!strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) && !is_bpffs(BPFFS) &&
+	    mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
+		return error_set(e, EXIT_FAILED, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
+	error = directory_make(pin_dir, "", e);
+	if (error)
+		return error;
+	if (!is_bpffs(pin_dir)) {
+		rmdir(pin_dir);
+		return error_set(e, EXIT_FAILED, EINVAL,
+				 "%s is not on a BPF file system, so nothing can be pinned there: mount one with 'mount -t bpf "
+				 "bpf DIRECTORY', or leave --pin-dir out",
+				 pin_dir);
+	}
+	return directory_make(pin_dir, "/links", e) ?: directory_make(pin_dir, "/tables", e);
+}
+
+/* How many rows a table is to have, where the configuration says so; otherwise 0. */
+static __u32 rows_wanted(const struct config_limits *limits, enum table table)
+{
+	switch (table) {
+	case TABLE_services: /* each may need a row for its address besides */
+		return 2 * limits->services + 2;
+	case TABLE_service_info:
+	case TABLE_dispatch:
+		return limits->services + 1;
+	case TABLE_backends:
+	case TABLE_counters:
+	case TABLE_nexthops:
+	case TABLE_endpoints:
+		return limits->backends + 1;
+	case TABLE_flows4:
+	case TABLE_flows6:
+		return limits->flows;
+	case TABLE_pending4:
+	case TABLE_pending6:
+		return limits->pending;
+	default:
+		return 0;
+	}
+}
+
+/* Adopts a pinned table, or says how large a new one shall be. */
+static int map_prepare(struct bpf_map *map, const char *path, __u32 rows, struct error *e)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 && errno != ENOENT)
+		return error_set(e, EXIT_FAILED, errno, "cannot open %s: %s", path, strerror(errno));
+	if (fd < 0)
+		return rows ? bpf_map__set_max_entries(map, rows) : 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != bpf_map__type(map) ||
+	    info.key_size != bpf_map__key_size(map) || info.value_size != bpf_map__value_size(map))
+		return error_set(e, EXIT_FAILED, EPROTO,
+				 "%s was made by another version of teal: take its tables away with that version's 'teald "
+				 "--detach', and start anew",
+				 path);
+	return bpf_map__reuse_fd(map, fd);
+}
+
+static int maps_prepare(struct teal_bpf *bpf, const char *pin_dir, const struct config *config, struct error *e)
+{
+	for (enum table table = 0; table < TABLE_COUNT; table++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(bpf->obj, table_name(table));
+		_cleanup_free_ char *path = NULL;
+		int error;
+
+		if (!map || asprintf(&path, "%s/%s", pin_dir, table_name(table)) < 0)
+			return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+		error = map_prepare(map, path, rows_wanted(&config->limits, table), e);
+		if (error)
+			return error_set(e, EXIT_FAILED, -error, "cannot prepare the table %s: %s", table_name(table),
+					 strerror(-error));
+	}
+	return 0;
+}
+
+static int maps_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e)
+{
+	for (enum table table = 0; table < TABLE_COUNT; table++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(bpf->obj, table_name(table));
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", pin_dir, table_name(table)) < 0)
+			return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+		if (bpf_obj_pin(bpf_map__fd(map), path) && errno != EEXIST)
+			return error_set(e, EXIT_FAILED, errno, "cannot pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* The row about all the others: timeouts follow the configuration, the seed and the layout stay what they were. */
+static int meta_write(struct teal_bpf *bpf, const struct config *config, struct error *e)
+{
+	const __u64 second = 1000000000ULL;
+	struct teal_meta meta = {};
+	int fd = bpf_map__fd(bpf->maps.meta);
+	__u32 only = 0;
+
+	if (bpf_map_lookup_elem(fd, &only, &meta))
+		return error_set(e, EXIT_FAILED, errno, "cannot read the table meta: %s", strerror(errno));
+	if (meta.layout && meta.layout != TEAL_LAYOUT)
+		return error_set(e, EXIT_FAILED, EPROTO,
+				 "the tables that are loaded have layout %u and this teald knows %u: take them away with their "
+				 "own version's 'teald --detach', and start anew",
+				 meta.layout, TEAL_LAYOUT);
+	if (!meta.layout)
+		meta.seed = config->seed;
+	meta.layout = TEAL_LAYOUT;
+	meta.handshake_ns = config->timeouts.handshake * second;
+	meta.established_ns = config->timeouts.established * second;
+	meta.closing_ns = config->timeouts.closing * second;
+	meta.reset_ns = config->timeouts.reset * second;
+	meta.udp_unanswered_ns = config->timeouts.udp_unanswered * second;
+	meta.udp_ns = config->timeouts.udp * second;
+	if (bpf_map_update_elem(fd, &only, &meta, BPF_ANY))
+		return error_set(e, EXIT_FAILED, errno, "cannot write the table meta: %s", strerror(errno));
+	return 0;
+}
+
+/* libbpf's own words are kept back, and its last complaint is told if loading fails. */
+static char complaint[256];
+
+static int libbpf_says(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN && !complaint[0])
+		vsnprintf(complaint, sizeof(complaint), format, arguments);
+	return 0;
+}
+
+int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret, struct error *e)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct teal_bpf *bpf;
+	int error;
+
+	libbpf_set_print(libbpf_says);
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* kernels before 5.11 charge tables to it */
+	complaint[0] = '\0';
+	bpf = teal_bpf__open();
+	if (!bpf)
+		return error_set(e, EXIT_FAILED, errno, "cannot open the programs: %s", strerror(errno));
+	error = maps_prepare(bpf, pin_dir, config, e);
+	if (!error) {
+		complaint[0] = '\0';
+		error = teal_bpf__load(bpf);
+		complaint[strcspn(complaint, "\n")] = '\0';
+		if (error)
+			error_set(e, EXIT_FAILED, -error,
+				  "the kernel did not take teal's programs (%s: %s): it needs Linux 6.1 or newer with BTF, and "
+				  "memory for the tables; 'teal doctor' tells which is missing",
+				  strerror(-error), complaint);
+	}
+	if (!error)
+		error = meta_write(bpf, config, e);
+	if (!error)
+		error = maps_pin(bpf, pin_dir, e);
+	if (error) {
+		teal_bpf__destroy(bpf);
+		return error;
+	}
+	*ret = bpf;
+	return 0;
+}
+
+static int entry_remove(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path) && errno != ENOENT ? errno : 0;
+}
+
+int load_remove(const char *pin_dir, struct error *e)
+{
+	int error = nftw(pin_dir, entry_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+
+	if (error > 0)
+		return error_set(e, EXIT_FAILED, error, "cannot remove %s: %s", pin_dir, strerror(error));
+	return 0;
+}

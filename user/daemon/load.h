@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Loading: the programs, and the tables they share with everybody else. */
+#ifndef TEAL_LOAD_H
+#define TEAL_LOAD_H
+
+#include "common/error.h"
+#include "config/config.h"
+
+struct teal_bpf;
+
+/*
+ * Makes `pin_dir` (0700) with its folders links/ and tables/, on a BPF file system that is mounted if need be.
+ * Returns 0 or a negative errno with a sentence.
+ */
+int load_directory(const char *pin_dir, struct error *e);
+
+/*
+ * Loads the programs.  Tables that are pinned already are adopted as they are, rows and all; the others are made
+ * with the configuration's limits and pinned.  The caller holds LOCK_TABLES.
+ * @ret  give it to teal_bpf__destroy(): what is pinned and attached stays
+ * Returns 0, or a negative errno with a sentence: no right, a kernel without a needed feature, another layout.
+ */
+int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret, struct error *e);
+
+/* Removes all pins of tables and the directory itself.  Returns 0 or a negative errno with a sentence. */
+int load_remove(const char *pin_dir, struct error *e);
+
+#endif

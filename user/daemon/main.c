@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * teald: loads the data path, attaches it, keeps the tables what the configuration wants, sweeps expired flows.
+ * It is not in the packets' way: stopped, upgraded or killed at any instruction, traffic flows on, and the next
+ * one adopts what is pinned.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <uv.h>
+
+#include "common/cleanup.h"
+#include "daemon/apply.h"
+#include "daemon/attach.h"
+#include "daemon/load.h"
+#include "daemon/log.h"
+#include "daemon/netdev.h"
+#include "daemon/sweep.h"
+#include "operation/host.h"
+#include "operation/lock.h"
+#include "operation/record.h"
+#include "operation/services.h"
+#include "teal.skel.h"
+
+#define SWEEP_MS 2000
+#define SWEEP_SHARE 20 /* a sweep may take a twentieth of the time */
+#define DEVICES_MS 500
+
+struct daemon {
+	const char *config_file, *pin_dir, *state_dir;
+	struct config *config;
+	struct teal_bpf *bpf;
+	struct tables *tables;
+	struct sweep *sweep;
+	unsigned int missing; /* devices of the configuration that are not there */
+	int lock;
+	uv_loop_t loop;
+	uv_signal_t terminate, interrupt, hangup;
+	uv_timer_t sweep_timer, device_timer;
+	uv_poll_t links, features;
+};
+
+/* Hands the host's findings to the log.  Returns 0, or -EPERM with the first fatal one as a sentence. */
+static int daemon_check_host(const struct config *config, struct error *e)
+{
+	struct finding findings[FINDINGS_MAX];
+	unsigned int count = host_check(config, findings);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct finding *found = &findings[i];
+
+		if (found->level == FINDING_FATAL)
+			return error_set(e, EXIT_FAILED, EPERM, "%s%s%s%s", found->what, found->mend[0] ? ": try '" : "",
+					 found->mend, found->mend[0] ? "'" : "");
+		if (found->level == FINDING_WARNING)
+			log_warning("%s (%s)", found->what, found->mend);
+	}
+	return 0;
+}
+
+static void daemon_say_limits(const struct config *config)
+{
+	for (unsigned int i = 0; i < config->service_count; i++)
+		if (config->services[i].health.type != HEALTH_NONE)
+			log_warning("%s: this version does not run health checks yet; every backend counts as usable",
+				    config->services[i].name);
+}
+
+/* Tables and devices follow a configuration.  The caller holds LOCK_TABLES. */
+static int daemon_apply(struct daemon *d, const struct config *config, struct error *e)
+{
+	int error = apply(d->tables, d->state_dir, config, e);
+
+	if (!error)
+		error = attach(d->bpf, d->pin_dir, config, &d->missing, e);
+	if (!error && d->missing)
+		log_warning("%u of %u devices are not there: they are served as soon as they come", d->missing,
+			    config->device_count);
+	return error;
+}
+
+/* SIGHUP: a new configuration, or, if it is broken, the old one and a line in the log. */
+static void daemon_reload(uv_signal_t *signal, int number)
+{
+	struct daemon *d = signal->data;
+	struct config *config = NULL;
+	struct error e = {};
+	_cleanup_close_ int lock = -1;
+	int error;
+
+	(void)number;
+	sd_notify(0, "RELOADING=1");
+	error = config_read(d->config_file, &config, &e);
+	if (!error)
+		error = daemon_check_host(config, &e);
+	if (!error)
+		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, &e);
+	if (error >= 0)
+		error = daemon_apply(d, config, &e);
+	if (error < 0) {
+		log_error("%s; what was running before runs on", e.text);
+		config_free(config);
+	} else {
+		config_free(d->config);
+		d->config = config;
+		daemon_say_limits(config);
+		log_info("the configuration was read again");
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void daemon_stop(uv_signal_t *signal, int number)
+{
+	(void)number;
+	sd_notify(0, "STOPPING=1");
+	log_info("stopping; traffic flows on without me");
+	uv_stop(signal->loop);
+}
+
+static void daemon_sweep(uv_timer_t *timer)
+{
+	struct daemon *d = timer->data;
+	__u64 began = table_clock(), took_ms;
+	_cleanup_close_ int lock = -1;
+	struct error e = {};
+	int error = sweep_run(d->sweep);
+
+	if (error)
+		log_error("cannot sweep the flow tables: %s", strerror(-error));
+	lock = lock_take(d->pin_dir, LOCK_TABLES, 0, &e);
+	if (lock >= 0)
+		services_tidy(d->tables);
+	took_ms = (table_clock() - began) / 1000000;
+	uv_timer_start(timer, daemon_sweep, took_ms * SWEEP_SHARE > SWEEP_MS ? took_ms * SWEEP_SHARE : SWEEP_MS, 0);
+}
+
+/* Devices come, go and change: what is configured is served again, and redirects stop where they would be lost. */
+static void daemon_devices(struct daemon *d)
+{
+	struct error e = {};
+
+	if (attach(d->bpf, d->pin_dir, d->config, &d->missing, &e))
+		log_error("%s", e.text);
+}
+
+static void daemon_on_timer(uv_timer_t *timer)
+{
+	daemon_devices(timer->data);
+}
+
+static void daemon_on_change(uv_poll_t *poll, int status, int events)
+{
+	struct daemon *d = poll->data;
+	int fd;
+
+	(void)status;
+	(void)events;
+	if (!uv_fileno((uv_handle_t *)poll, &fd))
+		netdev_drain(fd);
+	attach_capabilities(d->bpf);
+	/* A device is born in several steps: look once they are done. */
+	if (!uv_is_active((uv_handle_t *)&d->device_timer))
+		uv_timer_start(&d->device_timer, daemon_on_timer, DEVICES_MS, 0);
+}
+
+static void daemon_watch(struct daemon *d, uv_poll_t *poll, int fd)
+{
+	if (fd < 0)
+		return;
+	uv_poll_init(&d->loop, poll, fd);
+	poll->data = d;
+	uv_poll_start(poll, UV_READABLE, daemon_on_change);
+}
+
+static void daemon_signal(struct daemon *d, uv_signal_t *signal, int number, uv_signal_cb call)
+{
+	uv_signal_init(&d->loop, signal);
+	signal->data = d;
+	uv_signal_start(signal, call, number);
+}
+
+static int daemon_loop(struct daemon *d)
+{
+	uv_loop_init(&d->loop);
+	daemon_signal(d, &d->terminate, SIGTERM, daemon_stop);
+	daemon_signal(d, &d->interrupt, SIGINT, daemon_stop);
+	daemon_signal(d, &d->hangup, SIGHUP, daemon_reload);
+	uv_timer_init(&d->loop, &d->sweep_timer);
+	uv_timer_init(&d->loop, &d->device_timer);
+	d->sweep_timer.data = d->device_timer.data = d;
+	uv_timer_start(&d->sweep_timer, daemon_sweep, SWEEP_MS, 0);
+	daemon_watch(d, &d->links, netdev_watch_links());
+	daemon_watch(d, &d->features, netdev_watch_features());
+	sd_notify(0, "READY=1");
+	log_info("ready: %u services on %u devices", d->config->service_count, d->config->device_count - d->missing);
+	uv_run(&d->loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+/* From nothing, or from what an earlier teald left, to serving. */
+static int daemon_start(struct daemon *d, struct error *e)
+{
+	_cleanup_close_ int lock = -1;
+	int error = load_directory(d->pin_dir, e);
+
+	if (!error)
+		error = record_check(d->state_dir, e);
+	if (!error)
+		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+	if (error >= 0)
+		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
+	if (error >= 0)
+		error = load(d->pin_dir, d->config, &d->bpf, e);
+	if (!error)
+		error = tables_open(d->pin_dir, &d->tables, e);
+	if (!error)
+		error = daemon_apply(d, d->config, e);
+	if (!error && d->missing == d->config->device_count)
+		error = error_set(e, EXIT_FAILED, ENODEV, "none of the devices is there: see 'ip -brief link'");
+	if (!error && sweep_new(d->bpf, &d->sweep))
+		error = error_set(e, EXIT_FAILED, errno, "cannot start the sweep of expired flows: %s", strerror(errno));
+	return error;
+}
+
+static int daemon_run(struct daemon *d, struct error *e)
+{
+	int error = config_read(d->config_file, &d->config, e);
+
+	if (!error)
+		error = daemon_check_host(d->config, e);
+	if (!error)
+		error = daemon_start(d, e);
+	if (!error) {
+		daemon_say_limits(d->config);
+		error = daemon_loop(d);
+	}
+	sweep_free(d->sweep);
+	tables_close(d->tables);
+	if (d->bpf)
+		teal_bpf__destroy(d->bpf);
+	config_free(d->config);
+	return error;
+}
+
+/* --check: what would be said at start, without starting. */
+static int daemon_check(struct daemon *d, struct error *e)
+{
+	int error = config_read(d->config_file, &d->config, e);
+
+	if (!error)
+		error = daemon_check_host(d->config, e);
+	if (!error)
+		printf("%s is good: %u services on %u devices\n", d->config_file, d->config->service_count,
+		       d->config->device_count);
+	config_free(d->config);
+	return error;
+}
+
+/* --detach: the host as it was before teal. */
+static int daemon_detach(struct daemon *d, struct error *e)
+{
+	_cleanup_close_ int lock = -1;
+	int error;
+
+	if (geteuid())
+		return error_set(e, EXIT_FAILED, EPERM, "--detach needs root: run it with sudo");
+	if (access(d->pin_dir, F_OK)) {
+		printf("there is nothing of teal's in %s\n", d->pin_dir);
+		return 0;
+	}
+	error = load_directory(d->pin_dir, e); /* whatever a crash left of it */
+	if (!error)
+		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+	if (error >= 0)
+		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
+	if (error < 0)
+		return error;
+	error = attach_remove(d->pin_dir, e);
+	if (!error)
+		error = load_remove(d->pin_dir, e);
+	if (!error)
+		printf("teal is off this host: its programs and tables are gone, its books in %s stay\n", d->state_dir);
+	return error;
+}
+
+static int libbpf_quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+	return 0;
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to, "Usage: teald [--config FILE] [--pin-dir DIRECTORY] [--state-dir DIRECTORY] [--check | --detach]\n"
+		    "\n"
+		    "The daemon of teal, the blue/green traffic switcher.  It runs in the foreground.\n"
+		    "\n"
+		    "  --config FILE          what is desired (default /etc/teal/teal.yaml); read again on SIGHUP\n"
+		    "  --pin-dir DIRECTORY    where the tables are pinned (default " DEFAULT_PIN_DIR ")\n"
+		    "  --state-dir DIRECTORY  where the books are kept (default " DEFAULT_STATE_DIR ")\n"
+		    "  --check                check the configuration and the host, and stop there\n"
+		    "  --detach               take teal off this host; traffic then goes as it would without it\n"
+		    "  --version, --help\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },    { "pin-dir", required_argument, NULL, 'p' },
+		{ "state-dir", required_argument, NULL, 's' }, { "check", no_argument, NULL, 'k' },
+		{ "detach", no_argument, NULL, 'd' },	       { "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },	       {},
+	};
+	struct daemon d = {
+		.config_file = "/etc/teal/teal.yaml",
+		.pin_dir = DEFAULT_PIN_DIR,
+		.state_dir = DEFAULT_STATE_DIR,
+		.lock = -1,
+	};
+	int (*run)(struct daemon *d, struct error *e) = daemon_run;
+	struct error e = {};
+	int option;
+
+	libbpf_set_print(libbpf_quiet); /* errors are told in one sentence, by us */
+	umask(077); /* pins and books are root's alone */
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': d.config_file = optarg; break;
+		case 'p': d.pin_dir = optarg; break;
+		case 's': d.state_dir = optarg; break;
+		case 'k': run = daemon_check; break;
+		case 'd': run = daemon_detach; break;
+		case 'v': printf("teald " TEAL_VERSION "\n"); return EXIT_DONE;
+		case 'h': usage(stdout); return EXIT_DONE;
+		default: usage(stderr); return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "teald: '%s' is one word too many: see teald --help\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (!run(&d, &e))
+		return EXIT_DONE;
+	log_error("%s", e.text);
+	return e.code ?: EXIT_FAILED;
+}

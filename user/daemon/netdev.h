@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel says of network devices, and that something about them has changed. */
+#ifndef TEAL_NETDEV_H
+#define TEAL_NETDEV_H
+
+#include <stdbool.h>
+
+#include <linux/types.h>
+
+struct netdev {
+	__u32 index;
+	char name[16];
+	char driver[32];   /* empty: unknown */
+	bool is_ethernet;
+	__u64 xdp_features; /* the kernel's enum netdev_xdp_act; valid if `features_known` (Linux 6.3 and newer) */
+	bool features_known;
+};
+
+#define NETDEV_XDP_BASIC 1ULL	  /* takes an XDP program of its own */
+#define NETDEV_XDP_REDIRECT 2ULL  /* whose frames may go to other devices */
+#define NETDEV_XDP_NDO_XMIT 4ULL  /* takes frames that others redirect to it, now */
+
+/* All devices of this network namespace; give *ret to free().  Returns 0 or a negative errno. */
+int netdev_list(struct netdev **ret, unsigned int *ret_count);
+
+/*
+ * Descriptors that become readable when a link or its XDP features change; netdev_drain() empties one.
+ * netdev_watch_features() returns -ENOTSUP on kernels without them.  Both return a descriptor or a negative errno.
+ */
+int netdev_watch_links(void);
+int netdev_watch_features(void);
+void netdev_drain(int fd);
+
+#endif
