@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A command: a row in the table of main.c and a file of its own.  It builds its answer once, as JSON; with --json
+ * that is printed, otherwise the row's printer makes text of it.
+ */
+#ifndef TEAL_COMMAND_H
+#define TEAL_COMMAND_H
+
+#include <jansson.h>
+
+#include "common/error.h"
+#include "table/service.h"
+
+/* What was asked for. */
+struct command_options {
+	const char *pin_dir, *state_dir, *config_file;
+	bool json, quiet, no_color;
+	bool force, wait, verdicts;
+	unsigned int wait_seconds; /* with `wait`; 0: until it is done */
+	const char *color, *client;
+	unsigned int limit; /* 0: no limit */
+};
+
+struct command_context {
+	struct command_options options;
+	struct tables *tables; /* NULL for a command that needs none */
+};
+
+/* Options that only some commands take, as bits. */
+enum {
+	OPTION_FORCE = 1,
+	OPTION_WAIT = 2,
+	OPTION_VERDICTS = 4,
+	OPTION_COLOR = 8,
+	OPTION_CLIENT = 16,
+	OPTION_LIMIT = 32,
+	OPTION_CONFIG = 64,
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* as usage shows them */
+	int fewest, most;      /* arguments; most < 0: any number */
+	unsigned int options;
+	bool needs_tables;
+	/*
+	 * Does it.  Returns 0 and the answer, or a negative errno with a sentence.  An answer may come with an
+	 * error: it is printed, and then the sentence.
+	 */
+	int (*run)(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e);
+	void (*print)(const struct command_context *c, const json_t *answer);
+	const char *sentence;
+};
+
+#define COMMAND(name)                                                                                      \
+	int name##_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e); \
+	void name##_print(const struct command_context *c, const json_t *answer)
+
+COMMAND(status);
+COMMAND(switch);
+COMMAND(rollback);
+COMMAND(drain);
+COMMAND(backends);
+COMMAND(flows);
+COMMAND(doctor);
+COMMAND(version);
+
+/* "blue" or "green" of an argument.  Returns 0, or -EINVAL with a sentence (EXIT_USAGE). */
+int command_color(const char *text, enum teal_color *ret, struct error *e);
+
+/*
+ * Waits until a color has no live flows, telling how many are left on the way.
+ * Returns 0, or -ETIMEDOUT with a sentence (EXIT_DEADLINE), or another negative errno with one.
+ */
+int drain_wait(struct command_context *c, const struct service *s, enum teal_color color, __u64 *ret_left,
+	       struct error *e);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* teal status: services, colors, backends, health, flows; with --verdicts, what became of the packets. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "command/command.h"
+#include "command/output.h"
+#include "common/cleanup.h"
+
+static json_t *color_or_null(enum teal_color color)
+{
+	return color == TEAL_NO_COLOR ? json_null() : json_string(color_name(color));
+}
+
+/* Seconds since 1970 as RFC 3339 in UTC, 0 as null. */
+static json_t *time_or_null(__u64 seconds)
+{
+	time_t when = seconds;
+	char text[32];
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&when, &tm))
+		return json_null();
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+static json_t *backend_json(const struct backend *b)
+{
+	static const char *const health[] = {
+		[TEAL_UNKNOWN] = "unknown", [TEAL_UP] = "up", [TEAL_DOWN] = "down", [TEAL_REMOVED] = "down"
+	};
+	struct endpoint endpoint = { .port = b->row.port };
+	char text[ADDRESS_TEXT_SIZE];
+
+	memcpy(endpoint.address, b->row.address, sizeof(endpoint.address));
+	return json_pack("{s:s, s:I, s:I, s:s, s:s}", "address", endpoint_format(&endpoint, text), "flows",
+			 (json_int_t)backend_flows(b), "connections", (json_int_t)b->counters.opened, "health",
+			 b->row.health <= TEAL_REMOVED ? health[b->row.health] : "unknown", "reason",
+			 b->row.health == TEAL_REMOVED ? "removed; its flows go on until they end" : "");
+}
+
+static json_t *color_json(const struct backend *list, unsigned int count, enum teal_color color)
+{
+	json_t *backends = json_array();
+	json_int_t flows = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (list[i].row.color != color)
+			continue;
+		flows += backend_flows(&list[i]);
+		if (list[i].row.health != TEAL_REMOVED || backend_flows(&list[i]))
+			json_array_append_new(backends, backend_json(&list[i]));
+	}
+	return json_pack("{s:I, s:o}", "flows", flows, "backends", backends);
+}
+
+static int service_json(const struct tables *t, const struct service *s, json_t **ret, struct error *e)
+{
+	_cleanup_free_ struct backend *list = NULL;
+	char listen[ADDRESS_TEXT_SIZE];
+	unsigned int count;
+	int error = backend_list(t, s->id, &list, &count, e);
+
+	if (error)
+		return error;
+	*ret = json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:{s:o, s:o}}", "name", s->info.name, "listen",
+			 listen_format(&s->listen, s->protocol, listen), "active", color_name(s->info.active), "previous",
+			 color_or_null(s->info.previous), "generation", (json_int_t)s->info.generation, "switched_at",
+			 time_or_null(s->info.switched_at), "colors", "blue", color_json(list, count, TEAL_BLUE), "green",
+			 color_json(list, count, TEAL_GREEN));
+	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+}
+
+/* Packets by reason, summed over the CPUs. */
+static int verdicts_json(const struct tables *t, json_t **ret, struct error *e)
+{
+	static const struct {
+		const char *name, *action, *sentence;
+	} reasons[] = {
+#define X(action, name, sentence) { #action "_" #name, #action, sentence },
+		TEAL_VERDICTS(X)
+#undef X
+	};
+	_cleanup_free_ __u64 *each = calloc(t->cpus, sizeof(*each));
+	json_t *list = json_array();
+
+	for (__u32 i = 0; each && i < TEAL_VERDICT_COUNT; i++) {
+		json_int_t packets = 0;
+
+		if (table_get(t, TABLE_verdicts, &i, each))
+			return error_set(e, EXIT_FAILED, errno, "cannot read the table verdicts: %s", strerror(errno));
+		for (int cpu = 0; cpu < t->cpus; cpu++)
+			packets += each[cpu];
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:s}", "name", reasons[i].name, "action",
+						      reasons[i].action, "packets", packets, "sentence",
+						      reasons[i].sentence));
+	}
+	*ret = json_pack("{s:o}", "verdicts", list);
+	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+}
+
+int status_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
+{
+	_cleanup_free_ struct service *list = NULL;
+	json_t *services, *one;
+	unsigned int count = 0;
+	struct service only;
+	int error;
+
+	if (c->options.verdicts)
+		return verdicts_json(c->tables, ret_answer, e);
+	error = argc ? service_find(c->tables, argv[0], &only, e) : service_list(c->tables, &list, &count, e);
+	if (error)
+		return error;
+	services = json_array();
+	for (unsigned int i = 0; i < (argc ? 1 : count) && !error; i++) {
+		error = service_json(c->tables, argc ? &only : &list[i], &one, e);
+		if (!error)
+			json_array_append_new(services, one);
+	}
+	*ret_answer = json_pack("{s:o}", "services", services);
+	return error;
+}
+
+static void verdicts_print(const json_t *verdicts)
+{
+	static const char *const headings[] = { ">packets", "verdict", "what it means" };
+	struct grid *grid = grid_new(headings, 3);
+	const json_t *verdict;
+	char number[CELL_SIZE];
+	size_t i;
+
+	json_array_foreach (verdicts, i, verdict) {
+		const char *name, *action, *sentence;
+		json_int_t packets;
+
+		json_unpack((json_t *)verdict, "{s:s, s:s, s:I, s:s}", "name", &name, "action", &action, "packets",
+			    &packets, "sentence", &sentence);
+		if (packets)
+			grid_add(grid, strcmp(action, "DROP") ? "" : style_bad(),
+				 (const char *[]){ number_format(packets, number), name, sentence });
+	}
+	grid_print(grid, 0);
+}
+
+static void color_rows(struct grid *grid, const json_t *service, const char *color, bool active)
+{
+	const json_t *side = json_object_get(json_object_get(service, "colors"), color), *backend;
+	const json_t *backends = json_object_get(side, "backends");
+	const char *style = style_color(color);
+	char flows[CELL_SIZE], connections[CELL_SIZE];
+	size_t i;
+
+	if (!json_array_size(backends))
+		grid_add(grid, style, (const char *[]){ active ? "▶" : " ", color, "no backends", "", "", "", "" });
+	json_array_foreach (backends, i, backend) {
+		const char *address, *health, *reason;
+		json_int_t live, opened;
+
+		json_unpack((json_t *)backend, "{s:s, s:I, s:I, s:s, s:s}", "address", &address, "flows", &live,
+			    "connections", &opened, "health", &health, "reason", &reason);
+		grid_add(grid, style,
+			 (const char *[]){ active && !i ? "▶" : " ", i ? "" : color, address, health,
+					   number_format(live, flows), number_format(opened, connections), reason });
+	}
+}
+
+static json_int_t seconds_since(const char *text)
+{
+	struct tm tm = {};
+
+	return strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? time(NULL) - timegm(&tm) : 0;
+}
+
+static void service_print(const json_t *service)
+{
+	static const char *const headings[] = { " ", "color", "backend", "health", ">flows", ">connections", "" };
+	const char *name, *listen, *active, *since;
+	const json_t *previous, *switched;
+	struct grid *grid = grid_new(headings, 7);
+	char ago[CELL_SIZE];
+
+	json_unpack((json_t *)service, "{s:s, s:s, s:s, s:o, s:o}", "name", &name, "listen", &listen, "active", &active,
+		    "previous", &previous, "switched_at", &switched);
+	printf("%s%s%s  %s  %s%s%s is active", style_bold(), name, style_none(), listen, style_color(active), active,
+	       style_none());
+	since = json_string_value(switched);
+	if (since)
+		printf("%s, switched %s ago%s%s%s", style_dim(), duration_format(seconds_since(since), ago),
+		       json_is_string(previous) ? " from " : "",
+		       json_is_string(previous) ? json_string_value(previous) : "", style_none());
+	printf("\n");
+	color_rows(grid, service, "blue", !strcmp(active, "blue"));
+	color_rows(grid, service, "green", !strcmp(active, "green"));
+	grid_print(grid, 1);
+}
+
+void status_print(const struct command_context *c, const json_t *answer)
+{
+	const json_t *services = json_object_get(answer, "services"), *service;
+	size_t i;
+
+	if (c->options.verdicts) {
+		verdicts_print(json_object_get(answer, "verdicts"));
+		return;
+	}
+	if (!json_array_size(services))
+		printf("no services: name them in teald's configuration and send teald a SIGHUP\n");
+	json_array_foreach (services, i, service) {
+		if (i)
+			printf("\n");
+		service_print(service);
+	}
+}
