@@ -34,21 +34,17 @@ static __always_inline bool tcp_flags_are_absurd(__u8 flags)
 	return !flags || (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST)) || (flags & (xmas | TCP_ACK)) == xmas;
 }
 
-/* The key of either family: IPv4's is the tail of IPv6's. */
-struct flow_key {
-	struct teal_flow6_key six;
-} __attribute__((aligned(8)));
-
-static __always_inline const void *key_of(const struct flow_key *key, const bool ipv6)
+/* The key of either family. */
+static __always_inline const void *key_of(const struct segment *s, const bool ipv6)
 {
-	return ipv6 ? (const void *)&key->six : (const void *)&key->six.client[12];
+	return ipv6 ? (const void *)&s->key : (const void *)&s->key.client[12];
 }
 
-static __always_inline void flow_key_set(struct flow_key *key, const union address *client, __u16 port, __u16 service)
+static __always_inline void key_set(struct segment *s, const union address *client, __u16 port, __u16 service)
 {
-	__builtin_memcpy(key->six.client, client->bytes, sizeof(key->six.client));
-	key->six.port = port;
-	key->six.service = service;
+	__builtin_memcpy(s->key.client, client->bytes, sizeof(s->key.client));
+	s->key.port = port;
+	s->key.service = service;
 }
 
 /* Whether `seen` lies more than `span` back.  Clocks of two CPUs differ by a tick: the difference is signed. */
@@ -69,23 +65,23 @@ static __always_inline __s64 flow_lifetime(const struct teal_meta *m, enum teal_
 }
 
 /* Whether the flow is neither over nor expired (the sweep may not have come by yet). */
-static __always_inline bool flow_is_open(const struct teal_flow *flow, const struct packet *p)
+static __always_inline bool flow_is_open(const struct teal_flow *flow, const struct segment *s)
 {
 	const struct teal_meta *m;
 
 	if (flow->state >= TEAL_CLOSING)
 		return false;
-	if (!is_older(p->now, flow->seen, SECOND))
+	if (!is_older(s->now, flow->seen, SECOND))
 		return true;
 	m = meta_get();
-	return m && !is_older(p->now, flow->seen, flow_lifetime(m, p->protocol, flow->state));
+	return m && !is_older(s->now, flow->seen, flow_lifetime(m, s->protocol, flow->state));
 }
 
 /* Notes that the flow lives, at most once a second. */
-static __always_inline void flow_touch(struct teal_flow *flow, const struct packet *p)
+static __always_inline void flow_touch(struct teal_flow *flow, const struct segment *s)
 {
-	if (is_older(p->now, flow->seen, SECOND))
-		flow->seen = p->now;
+	if (is_older(s->now, flow->seen, SECOND))
+		flow->seen = s->now;
 }
 
 /*
@@ -122,28 +118,28 @@ static __always_inline void flow_fin(struct teal_flow *flow, enum teal_state hal
 }
 
 /* A client's RST or FIN: believed only near what the backend has acknowledged, for anybody can send one. */
-static __always_inline void flow_client_ends(struct teal_flow *flow, const struct packet *p)
+static __always_inline void flow_client_ends(struct teal_flow *flow, const struct segment *s)
 {
-	if (p->sequence - flow->acked > WINDOW)
+	if (s->sequence - flow->acked > WINDOW)
 		return;
-	flow->seen = p->now;
-	if (p->flags & TCP_RST)
+	flow->seen = s->now;
+	if (s->flags & TCP_RST)
 		flow_move(flow, flow->state, TEAL_RESET_BY_CLIENT);
 	else
 		flow_fin(flow, TEAL_CLIENT_FIN, TEAL_BACKEND_FIN);
 }
 
-static __always_inline void flow_backend_ends(struct teal_flow *flow, const struct packet *p)
+static __always_inline void flow_backend_ends(struct teal_flow *flow, const struct segment *s)
 {
-	flow->seen = p->now;
-	if (p->flags & TCP_RST)
+	flow->seen = s->now;
+	if (s->flags & TCP_RST)
 		flow_move(flow, flow->state, TEAL_RESET);
 	else
 		flow_fin(flow, TEAL_BACKEND_FIN, TEAL_CLIENT_FIN);
 }
 
 /* Takes a row that has ended, or expired, out of the way of its successor. */
-static __always_inline void flow_delete(const struct flow_key *key, struct teal_flow *flow, const bool ipv6)
+static __always_inline void flow_delete(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
 	struct teal_counters *count = counters_get(flow->backend);
 	enum teal_state state = flow->state;
@@ -151,230 +147,274 @@ static __always_inline void flow_delete(const struct flow_key *key, struct teal_
 	/* One CPU wins the swap, and only that one deletes: the row under the key may be the successor already. */
 	if (state == TEAL_REPLACED || !flow_move(flow, state, TEAL_REPLACED))
 		return;
-	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(key, ipv6)) && count)
+	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)) && count)
 		count->deleted++;
 }
 
 /* The handshake is proven: from pending to flows.  What cannot be recorded goes on by its pending row. */
-static __always_inline void flow_confirm(const struct flow_key *key, const struct teal_pending *pending,
-					 const struct packet *p, struct teal_flow *ended, const bool ipv6)
+static __always_inline void flow_confirm(const struct teal_pending *pending, const struct segment *s,
+					 struct teal_flow *ended, const bool ipv6)
 {
 	struct teal_flow row = {
-		.seen = p->now,
+		.seen = s->now,
 		.backend = pending->backend,
-		.state = p->flags & TCP_FIN ? TEAL_CLIENT_FIN : TEAL_ESTABLISHED,
-		.acked = p->sequence, /* TCP: the backend has acknowledged the SYN */
+		.state = s->flags & TCP_FIN ? TEAL_CLIENT_FIN : TEAL_ESTABLISHED,
+		.acked = s->sequence, /* TCP: the backend has acknowledged the SYN */
 	};
 	struct teal_counters *count = counters_get(row.backend);
 	long error;
 
 	if (ended)
-		flow_delete(key, ended, ipv6);
-	error = bpf_map_update_elem(FLOWS(ipv6), key_of(key, ipv6), &row, BPF_NOEXIST);
+		flow_delete(ended, s, ipv6);
+	error = bpf_map_update_elem(FLOWS(ipv6), key_of(s, ipv6), &row, BPF_NOEXIST);
 	if (!error && count)
 		count->opened++;
 	if (error && error != -EEXIST)
 		verdict_count(TEAL_PASS_UNRECORDED);
 	else
-		bpf_map_delete_elem(PENDING(ipv6), key_of(key, ipv6));
+		bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
 }
 
 /* A new flow: the active table picks. */
-static __always_inline enum teal_verdict flow_begin(const struct flow_key *key, const struct packet *p,
-						    __u32 *ret_backend, const bool ipv6)
+static __always_inline int flow_begin(const struct segment *s, const bool ipv6)
 {
 	struct teal_pending row = {
-		.seen = p->now,
-		.backend = dispatch_pick(key->six.service, &key->six, ipv6),
-		.client_sequence = p->sequence,
+		.seen = s->now,
+		.backend = dispatch_pick(s->key.service, &s->key, ipv6),
+		.client_sequence = s->sequence,
 	};
 
 	if (!row.backend)
-		return TEAL_DROP_NO_BACKEND;
-	bpf_map_update_elem(PENDING(ipv6), key_of(key, ipv6), &row, BPF_ANY);
-	*ret_backend = row.backend;
-	return TEAL_NEXT;
+		return AS_ANSWER(TEAL_DROP_NO_BACKEND);
+	bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), &row, BPF_ANY);
+	return row.backend;
+}
+
+/* A client's packet for a flow that is open: it lives, and may begin to end. */
+static __always_inline int flow_enter_open(struct teal_flow *flow, const struct segment *s)
+{
+	flow_touch(flow, s);
+	if (s->flags & (TCP_FIN | TCP_RST))
+		flow_client_ends(flow, s);
+	return flow->backend;
 }
 
 /* A TCP packet of a client whose flow is not open: it begins one, proves one, or is the last of one. */
-static __always_inline enum teal_verdict flow_enter_tcp(const struct flow_key *key, struct teal_flow *flow,
-							const struct packet *p, __u32 *ret_backend,
-							const bool ipv6)
+static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
-	struct teal_pending *found = bpf_map_lookup_elem(PENDING(ipv6), key_of(key, ipv6)), pending = {};
+	struct teal_pending *found = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6)), pending = {};
 
 	if (found)
-		pending = *found;
-	if (p->flags & TCP_SYN) {
-		if (p->flags & TCP_ACK)
-			return TEAL_PASS_SYN_ACK;
-		if (!found || pending.client_sequence != p->sequence ||
-		    !backend_is_usable(backend_get(pending.backend, key->six.service)))
-			return flow_begin(key, p, ret_backend, ipv6);
-		*ret_backend = pending.backend;
-		return TEAL_NEXT;
+		pending = *found; /* at once: this is the LRU table, the row may change hands */
+	if (s->flags & TCP_SYN) {
+		if (s->flags & TCP_ACK)
+			return AS_ANSWER(TEAL_PASS_SYN_ACK);
+		if (!found || pending.client_sequence != s->sequence ||
+		    !backend_is_usable(backend_get(pending.backend, s->key.service)))
+			return flow_begin(s, ipv6);
+		return pending.backend;
 	}
-	if (found && backend_get(pending.backend, key->six.service)) {
-		if ((p->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pending.answered &&
-		    p->acknowledged == pending.backend_sequence + 1)
-			flow_confirm(key, &pending, p, flow, ipv6);
-		*ret_backend = pending.backend;
-		return TEAL_NEXT;
+	if (found && backend_get(pending.backend, s->key.service)) {
+		if ((s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pending.answered &&
+		    s->acknowledged == pending.backend_sequence + 1)
+			flow_confirm(&pending, s, flow, ipv6);
+		return pending.backend;
 	}
 	if (!flow)
-		return TEAL_PASS_NO_FLOW;
-	*ret_backend = flow->backend;
-	flow_touch(flow, p);
-	if (p->payload && !(p->flags & TCP_RST) && flow->state == TEAL_RESET_BY_CLIENT &&
-	    flow_move(flow, TEAL_RESET_BY_CLIENT, TEAL_ESTABLISHED) && p->flags & TCP_FIN)
-		flow_client_ends(flow, p);
-	return TEAL_NEXT;
+		return AS_ANSWER(TEAL_PASS_NO_FLOW);
+	flow_touch(flow, s);
+	if (s->payload && !(s->flags & TCP_RST) && flow->state == TEAL_RESET_BY_CLIENT &&
+	    flow_move(flow, TEAL_RESET_BY_CLIENT, TEAL_ESTABLISHED) && s->flags & TCP_FIN)
+		flow_client_ends(flow, s);
+	return flow->backend;
 }
 
 /* A UDP packet of a client whose flow is not confirmed. */
-static __always_inline enum teal_verdict flow_enter_udp(const struct flow_key *key, const struct packet *p,
-							__u32 *ret_backend, const bool ipv6)
+static __always_inline int flow_enter_udp(const struct segment *s, const bool ipv6)
 {
-	struct teal_pending *pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(key, ipv6));
+	struct teal_pending *pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
 	const struct teal_meta *m = meta_get();
+	__u32 backend;
 
-	if (!pending || !m || is_older(p->now, pending->seen, m->udp_unanswered_ns) ||
-	    !backend_is_usable(backend_get(pending->backend, key->six.service)))
-		return flow_begin(key, p, ret_backend, ipv6);
-	*ret_backend = pending->backend;
-	pending->seen = p->now;
+	if (!pending || !m || is_older(s->now, pending->seen, m->udp_unanswered_ns))
+		return flow_begin(s, ipv6);
+	backend = pending->backend;
+	if (!backend_is_usable(backend_get(backend, s->key.service)))
+		return flow_begin(s, ipv6);
+	pending->seen = s->now;
+	return backend;
+}
+
+/* Everything but a plain packet of an open flow that was seen a moment ago. */
+static __always_inline int flow_enter_rare(const struct segment *s, const bool ipv6)
+{
+	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+
+	if (flow && flow_is_open(flow, s))
+		return flow_enter_open(flow, s);
+	return s->protocol == TEAL_UDP ? flow_enter_udp(s, ipv6) : flow_enter_tcp(flow, s, ipv6);
+}
+
+/* Not static: the verifier then checks them once, on their own, and not again on every way that leads here. */
+__noinline int flow_enter_rare4(const struct segment *s)
+{
+	return s ? flow_enter_rare(s, false) : 0;
+}
+
+__noinline int flow_enter_rare6(const struct segment *s)
+{
+	return s ? flow_enter_rare(s, true) : 0;
+}
+
+/* Whether nothing about the packet can change its flow's row. */
+static __always_inline bool flow_is_plain(const struct teal_flow *flow, const struct segment *s)
+{
+	return flow && flow->state < TEAL_CLOSING && !is_older(s->now, flow->seen, SECOND) &&
+	       !(s->flags & (TCP_FIN | TCP_RST));
+}
+
+/*
+ * A client's packet for a service; the key is set.
+ * @ret_backend  the backend it goes to, when the answer is TEAL_NEXT
+ */
+static __always_inline enum teal_verdict flow_enter(const struct segment *s, __u32 *ret_backend, const bool ipv6)
+{
+	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+	int answer;
+
+	if (flow_is_plain(flow, s)) {
+		*ret_backend = flow->backend;
+		return TEAL_NEXT;
+	}
+	answer = ipv6 ? flow_enter_rare6(s) : flow_enter_rare4(s);
+	if (answer < 0)
+		return AS_VERDICT(answer);
+	*ret_backend = answer;
 	return TEAL_NEXT;
 }
 
-/*
- * A client's packet for a service.
- * @ret_backend  the backend it goes to, when the answer is TEAL_NEXT
- */
-static __always_inline enum teal_verdict flow_enter(const struct packet *p, __u16 service, __u32 *ret_backend,
-						    const bool ipv6)
-{
-	struct teal_flow *flow;
-	struct flow_key key;
-
-	flow_key_set(&key, &p->source, p->source_port, service);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&key, ipv6));
-	if (flow && flow_is_open(flow, p)) {
-		*ret_backend = flow->backend;
-		flow_touch(flow, p);
-		if (p->flags & (TCP_FIN | TCP_RST))
-			flow_client_ends(flow, p);
-		return TEAL_NEXT;
-	}
-	if (p->protocol == TEAL_UDP)
-		return flow_enter_udp(&key, p, ret_backend, ipv6);
-	return flow_enter_tcp(&key, flow, p, ret_backend, ipv6);
-}
-
 /* Whether a backend's packet answers the very SYN of the pending row, and not an earlier one of that client port. */
-static __always_inline bool pending_is_answered_by(const struct teal_pending *pending, const struct packet *p)
+static __always_inline bool pending_is_answered_by(const struct teal_pending *pending, const struct segment *s)
 {
-	if (p->flags & TCP_ACK && p->acknowledged - pending->client_sequence - 1 <= FAST_OPEN_BYTES)
+	if (s->flags & TCP_ACK && s->acknowledged - pending->client_sequence - 1 <= FAST_OPEN_BYTES)
 		return true;
-	return pending->answered && p->sequence - pending->backend_sequence - 1 <= FAST_OPEN_BYTES;
+	return pending->answered && s->sequence - pending->backend_sequence - 1 <= FAST_OPEN_BYTES;
 }
 
 /* A packet of the backend that a pending row names: what it proves or ends. */
-static __always_inline void flow_return_pending(const struct flow_key *key, struct teal_flow *flow,
-						struct teal_pending pending, const struct packet *p, const bool ipv6)
+static __always_inline void flow_return_pending(struct teal_pending *pending, struct teal_flow *flow,
+						const struct segment *s, const bool ipv6)
 {
-	struct teal_counters *count = counters_get(pending.backend);
+	struct teal_counters *count = counters_get(pending->backend);
 
-	if (p->protocol == TEAL_UDP) {
-		flow_confirm(key, &pending, p, flow, ipv6);
-	} else if (!pending_is_answered_by(&pending, p)) {
+	if (s->protocol == TEAL_UDP) {
+		flow_confirm(pending, s, flow, ipv6);
+	} else if (!pending_is_answered_by(pending, s)) {
 		return;
-	} else if (p->flags & TCP_RST) {
-		if (count && !pending.answered)
+	} else if (s->flags & TCP_RST) {
+		if (count && !pending->answered)
 			count->refused++;
-		bpf_map_delete_elem(PENDING(ipv6), key_of(key, ipv6));
-	} else if (p->flags & TCP_SYN && (!pending.answered || pending.backend_sequence != p->sequence)) {
-		pending.backend_sequence = p->sequence;
-		pending.answered = 1;
-		bpf_map_update_elem(PENDING(ipv6), key_of(key, ipv6), &pending, BPF_EXIST);
+		bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
+	} else if (s->flags & TCP_SYN && (!pending->answered || pending->backend_sequence != s->sequence)) {
+		pending->backend_sequence = s->sequence;
+		pending->answered = 1;
+		bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), pending, BPF_EXIST);
 	}
+}
+
+/* How far the backend's acknowledgment is ahead of what is noted. */
+static __always_inline __s32 flow_ahead(const struct teal_flow *flow, const struct segment *s)
+{
+	return s->flags & TCP_ACK ? (__s32)(s->acknowledged - flow->acked) : 0;
 }
 
 /* What an open flow's packet from the backend changes in its row. */
-static __always_inline void flow_return_note(struct teal_flow *flow, const struct packet *p)
+static __always_inline void flow_return_open(struct teal_flow *flow, const struct segment *s)
 {
-	__s32 ahead = p->acknowledged - flow->acked;
-	bool second = is_older(p->now, flow->seen, SECOND);
+	bool second = is_older(s->now, flow->seen, SECOND);
+	__s32 ahead = flow_ahead(flow, s);
 
-	if (p->flags & TCP_ACK && (ahead > ACKED_STEP || (second && ahead > 0)))
-		flow->acked = p->acknowledged;
+	if (ahead > ACKED_STEP || (second && ahead > 0))
+		flow->acked = s->acknowledged;
 	if (second)
-		flow->seen = p->now;
-	if (p->flags & (TCP_FIN | TCP_RST))
-		flow_backend_ends(flow, p);
+		flow->seen = s->now;
+	if (s->flags & (TCP_FIN | TCP_RST))
+		flow_backend_ends(flow, s);
 }
 
-/*
- * A packet that comes from a backend's endpoint.
- * Returns whether it belongs to a flow of that backend: only then may it be rewritten.
- */
-static __always_inline bool flow_return(const struct packet *p, const struct teal_endpoint *from, const bool ipv6)
+/* As flow_enter_rare(), of a packet that comes from `backend`.  Returns whether it belongs to a flow of that backend. */
+static __always_inline int flow_return_rare(const struct segment *s, __u32 backend, const bool ipv6)
 {
+	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	struct teal_pending *pending;
-	struct teal_flow *flow;
-	struct flow_key key;
 
-	flow_key_set(&key, &p->destination, p->destination_port, from->service);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&key, ipv6));
-	if (flow && flow_is_open(flow, p)) {
-		if (flow->backend != from->backend)
+	if (flow && flow_is_open(flow, s)) {
+		if (flow->backend != backend)
 			return false;
-		flow_return_note(flow, p);
+		flow_return_open(flow, s);
 		return true;
 	}
-	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(&key, ipv6));
+	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
 	if (pending) {
-		const struct teal_pending row = *pending; /* at once: this is the LRU table, the row may change hands */
+		struct teal_pending row = *pending; /* at once, as above */
 
-		if (row.backend == from->backend) {
-			flow_return_pending(&key, flow, row, p, ipv6);
+		if (row.backend == backend) {
+			flow_return_pending(&row, flow, s, ipv6);
 			return true;
 		}
 	}
-	if (!flow || flow->backend != from->backend)
+	if (!flow || flow->backend != backend)
 		return false;
-	flow_touch(flow, p);
-	if (!pending && flow->state == TEAL_RESET_BY_CLIENT && !(p->flags & TCP_RST))
-		flow_move(flow, TEAL_RESET_BY_CLIENT, p->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED);
+	flow_touch(flow, s);
+	if (!pending && flow->state == TEAL_RESET_BY_CLIENT && !(s->flags & TCP_RST))
+		flow_move(flow, TEAL_RESET_BY_CLIENT, s->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED);
 	return true;
 }
 
-/* Whether flow_return() would call the packet a flow's.  Changes nothing. */
-static __always_inline bool flow_returns(const struct packet *p, const struct teal_endpoint *from, const bool ipv6)
+__noinline int flow_return_rare4(const struct segment *s, __u32 backend)
 {
-	const struct teal_pending *pending;
-	const struct teal_flow *flow;
-	struct flow_key key;
-
-	flow_key_set(&key, &p->destination, p->destination_port, from->service);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&key, ipv6));
-	if (flow && flow->backend == from->backend)
-		return true;
-	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(&key, ipv6));
-	return pending && pending->backend == from->backend;
+	return s ? flow_return_rare(s, backend, false) : 0;
 }
 
-/* The backend of the client's flow with the service, however far it has come, or 0.  Changes nothing. */
-static __always_inline __u32 flow_peek(const union address *client, __u16 port, __u16 service, const bool ipv6)
+__noinline int flow_return_rare6(const struct segment *s, __u32 backend)
 {
-	const struct teal_pending *pending;
-	const struct teal_flow *flow;
-	struct flow_key key;
+	return s ? flow_return_rare(s, backend, true) : 0;
+}
 
-	flow_key_set(&key, client, port, service);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&key, ipv6));
+/*
+ * A packet that comes from a backend's endpoint; the key is set.
+ * Returns whether it belongs to a flow of that backend: only then may it be rewritten.
+ */
+static __always_inline bool flow_return(const struct segment *s, __u32 backend, const bool ipv6)
+{
+	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+
+	if (flow_is_plain(flow, s) && flow->backend == backend && flow_ahead(flow, s) <= ACKED_STEP)
+		return true;
+	return ipv6 ? flow_return_rare6(s, backend) : flow_return_rare4(s, backend);
+}
+
+/* Whether flow_return() would call the packet a flow's.  Changes nothing. */
+static __always_inline bool flow_returns(const struct segment *s, __u32 backend, const bool ipv6)
+{
+	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+	const struct teal_pending *pending;
+
+	if (flow && flow->backend == backend)
+		return true;
+	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
+	return pending && pending->backend == backend;
+}
+
+/* The backend of the client's flow, however far it has come, or 0.  Changes nothing. */
+static __always_inline __u32 flow_peek(const struct segment *s, const bool ipv6)
+{
+	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+	const struct teal_pending *pending;
+
 	if (flow && flow->state < TEAL_CLOSING)
 		return flow->backend;
-	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(&key, ipv6));
+	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
 	if (pending)
 		return pending->backend;
 	return flow ? flow->backend : 0;

@@ -44,47 +44,68 @@ static __always_inline bool device_can_redirect(__u32 id, const enum hook hook)
 	return device && (hook == HOOK_XDP ? device->can_redirect_xdp : device->can_redirect_tc);
 }
 
-/* Asks the kernel for the way from `from` to `to` and writes the answer into the remembered row. */
-static __always_inline void nexthop_ask(struct teal_nexthop *hop, const struct packet *p, const union address *from,
-					const union address *to, enum teal_verdict sent, const enum hook hook,
-					const bool ipv6)
+/*
+ * Asks the kernel for the way to the backend, or (`back`) from its VIP to the client that the hop is about, and writes
+ * the answer into the hop.
+ */
+static __always_inline int nexthop_ask(void *ctx, struct teal_nexthop *hop, const struct teal_backend *backend,
+				       const bool back, const __u32 device, const enum hook hook)
 {
+	const union address *to = (const union address *)(back ? hop->address : backend->address);
+	const union address *from = (const union address *)backend->vip;
+	const enum teal_verdict sent = back ? TEAL_SENT_BACK : TEAL_SENT_IN;
 	struct bpf_fib_lookup fib = {
-		.family = ipv6 ? AF_INET6 : AF_INET,
 		.mtu = 1, /* not 0: then the MTU of the route comes back in its place */
-		.ifindex = p->device,
+		.ifindex = device,
 	};
 	long answer;
 
-	if (ipv6) {
-		__builtin_memcpy(fib.source, from->words, sizeof(fib.source));
-		__builtin_memcpy(fib.destination, to->words, sizeof(fib.destination));
-	} else {
-		fib.source[0] = from->words[3];
+	if (address_is_mapped(to)) {
+		fib.family = AF_INET;
+		fib.source[0] = back ? from->words[3] : 0;
 		fib.destination[0] = to->words[3];
+	} else {
+		fib.family = AF_INET6;
+		if (back)
+			__builtin_memcpy(fib.source, from->words, sizeof(fib.source));
+		__builtin_memcpy(fib.destination, to->words, sizeof(fib.destination));
 	}
-	answer = bpf_fib_lookup(p->ctx, &fib, sizeof(fib), 0);
+	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	hop->verdict = nexthop_verdict(answer, sent);
 	if (hop->verdict == sent && !device_can_redirect(fib.ifindex, hook))
 		hop->verdict = TEAL_PASS_IN_STACK;
-	hop->from_device = p->device;
+	hop->from_device = device;
 	hop->to_device = fib.ifindex;
 	hop->mtu = fib.mtu;
 	__builtin_memcpy(hop->destination, fib.dmac, sizeof(hop->destination));
 	__builtin_memcpy(hop->source, fib.smac, sizeof(hop->source));
 	/* An unknown neighbour is asked for anew with every packet: the stack may have found it already. */
-	hop->until = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : p->now + NEXTHOP_LIFETIME;
+	hop->until = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : bpf_ktime_get_coarse_ns() + NEXTHOP_LIFETIME;
+	return 0;
+}
+
+/* Not static: the verifier then checks them once, on their own, and not again on every way that leads here. */
+__noinline int nexthop_ask_xdp(struct xdp_md *ctx, struct teal_nexthop *hop, const struct teal_backend *backend,
+			       bool back)
+{
+	return hop && backend ? nexthop_ask(ctx, hop, backend, back, ctx->ingress_ifindex, HOOK_XDP) : 0;
+}
+
+__noinline int nexthop_ask_tc(struct __sk_buff *ctx, struct teal_nexthop *hop, const struct teal_backend *backend,
+			      bool back)
+{
+	return hop && backend ? nexthop_ask(ctx, hop, backend, back, ctx->ifindex, HOOK_TC_INGRESS) : 0;
 }
 
 static __always_inline bool nexthop_is_fresh(const struct teal_nexthop *hop, const struct packet *p)
 {
-	return hop->until > p->now && hop->from_device == p->device;
+	return hop->until > p->segment.now && hop->from_device == p->device;
 }
 
 /* Bytes of the largest IP packet that this one will be on the wire. */
 static __always_inline __u32 wire_length(const struct packet *p)
 {
-	return p->segment ? p->length - p->payload + p->segment : p->length;
+	return p->gso_size ? p->length - p->segment.payload + p->gso_size : p->length;
 }
 
 /* What becomes of the packet on that way: the hop's verdict unless the packet itself stands against it. */
@@ -106,13 +127,16 @@ static __always_inline enum teal_verdict forward_verdict(struct packet *p, const
 /* The way to a backend.  Returns the hop, or NULL if there is none to remember it in (then: the stack). */
 static __always_inline const struct teal_nexthop *nexthop_to_backend(const struct packet *p, __u32 id,
 								     const struct teal_backend *backend,
-								     const enum hook hook, const bool ipv6)
+								     const enum hook hook)
 {
 	struct teal_nexthop *hop = bpf_map_lookup_elem(&nexthops, &id);
-	const union address from = {};
 
-	if (hop && !nexthop_is_fresh(hop, p))
-		nexthop_ask(hop, p, &from, (const union address *)backend->address, TEAL_SENT_IN, hook, ipv6);
+	if (hop && !nexthop_is_fresh(hop, p)) {
+		if (hook == HOOK_XDP)
+			nexthop_ask_xdp(p->ctx, hop, backend, false);
+		else
+			nexthop_ask_tc(p->ctx, hop, backend, false);
+	}
 	return hop;
 }
 
@@ -129,12 +153,14 @@ static __always_inline const struct teal_nexthop *nexthop_to_client(const struct
 	hop = bpf_map_lookup_elem(&nexthops_back, &slot);
 	if (!hop)
 		return NULL;
-	if (!nexthop_is_fresh(hop, p) || hop->service != backend->service ||
-	    !address_is(client, hop->address)) {
-		hop->service = backend->service;
-		__builtin_memcpy(hop->address, client->bytes, sizeof(hop->address));
-		nexthop_ask(hop, p, (const union address *)backend->vip, client, TEAL_SENT_BACK, hook, ipv6);
-	}
+	if (nexthop_is_fresh(hop, p) && hop->service == backend->service && address_is(client, hop->address))
+		return hop;
+	hop->service = backend->service;
+	__builtin_memcpy(hop->address, client->bytes, sizeof(hop->address));
+	if (hook == HOOK_XDP)
+		nexthop_ask_xdp(p->ctx, hop, backend, true);
+	else
+		nexthop_ask_tc(p->ctx, hop, backend, true);
 	return hop;
 }
 

@@ -50,6 +50,10 @@ static __always_inline void verdict_count(enum teal_verdict verdict)
 		++*packets;
 }
 
+/* A function that answers with a number gives a verdict in this way; the number itself is not negative. */
+#define AS_ANSWER(verdict) (-1 - (int)(verdict))
+#define AS_VERDICT(answer) ((enum teal_verdict)(-1 - (answer)))
+
 static __always_inline struct teal_counters *counters_get(__u32 backend)
 {
 	return bpf_map_lookup_elem(&counters, &backend);

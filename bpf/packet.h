@@ -29,29 +29,39 @@ enum {
 	TCP_URG = 0x20,
 };
 
+/*
+ * What a flow's fate depends on.  Apart from the rest of the packet and without pointers, so that functions which the
+ * verifier checks once, on their own, can take it.
+ */
+struct segment {
+	struct teal_flow6_key key __attribute__((aligned(8))); /* of the flow; IPv4's is its tail */
+	enum teal_protocol protocol;
+	__u8 flags; /* TCP */
+	__u64 now;  /* monotonic ns, coarse: a few ms behind at most */
+	__u32 sequence;	    /* TCP */
+	__u32 acknowledged; /* TCP */
+	__u32 payload;	    /* bytes behind the transport header */
+	__u32 pad;
+};
+
 struct packet {
-	void *ctx;     /* struct xdp_md or struct __sk_buff */
-	__u64 now;     /* monotonic ns, coarse: a few ms behind at most */
+	void *ctx; /* struct xdp_md or struct __sk_buff */
 	void *ethernet, *network; /* headers; only XDP writes through them, tc's move with every helper */
 	void *transport;
 	__sum16 *check; /* the transport checksum; kept because old verifiers forget which protocol it was */
 	union address source, destination;
-	__u32 device;	   /* came in, or (tc egress) goes out here */
-	__u32 sequence;	   /* TCP */
-	__u32 acknowledged; /* TCP */
-	__u32 length;	   /* bytes of the IP packet */
-	__u32 payload;	   /* bytes behind the transport header */
-	__u16 segment;	   /* of a super-packet: payload bytes of each packet on the wire, otherwise 0 */
+	struct segment segment;
+	__u32 device; /* came in, or (tc egress) goes out here */
+	__u32 out;    /* the device of a packet that is sent */
+	__u32 length; /* bytes of the IP packet */
+	__u16 gso_size; /* of a super-packet: payload bytes of each packet on the wire, otherwise 0 */
 	__u16 source_port, destination_port; /* host order */
 	__u16 network_offset;		     /* from the start of the frame */
 	__u16 transport_offset;
 	__u16 network_checksum; /* IPv4 */
-	enum teal_protocol protocol;
-	__u8 flags; /* TCP */
-	__u8 ttl;   /* or hop limit */
-	bool tagged; /* carries a VLAN tag */
-	bool no_checksum; /* UDP without one */
-	__u32 out; /* the device of a packet that is sent */
+	__u8 ttl;		/* or hop limit */
+	bool tagged;		/* carries a VLAN tag */
+	bool no_checksum;	/* UDP without one */
 };
 
 struct cursor {

@@ -30,7 +30,7 @@ static __always_inline __u32 frame_length(const struct packet *p, const enum hoo
 static __always_inline bool parse_length(struct packet *p, const struct cursor *c, __u32 said, const enum hook hook)
 {
 	p->length = said;
-	if (hook != HOOK_XDP && !said && p->segment)
+	if (hook != HOOK_XDP && !said && p->gso_size)
 		p->length = frame_length(p, hook) - p->network_offset;
 	if (hook == HOOK_XDP && p->length <= c->end - p->network)
 		return true;
@@ -48,7 +48,7 @@ static __always_inline enum teal_verdict parse_ipv4(struct packet *p, struct cur
 	address_set4(&p->source, ip->saddr);
 	address_set4(&p->destination, ip->daddr);
 	p->ttl = ip->ttl;
-	p->protocol = ip->protocol;
+	p->segment.protocol = ip->protocol;
 	p->network_checksum = ip->check;
 	header = ip->ihl * 4;
 	if (ip->version != 4 || header < sizeof(*ip))
@@ -63,6 +63,48 @@ static __always_inline enum teal_verdict parse_ipv4(struct packet *p, struct cur
 		return parse_refuse(p, TEAL_DROP_FRAGMENT);
 	p->transport_offset = p->network_offset + header;
 	return TEAL_NEXT;
+}
+
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS || next == IPPROTO_FRAGMENT;
+}
+
+/*
+ * IPv6's extension headers, from the one of kind `next` at `offset` on.
+ * Returns how many times 8 bytes they are long, times 256, and the kind that they lead to; or AS_ANSWER() of a verdict.
+ */
+static __always_inline int extensions_walk(void *ctx, __u32 offset, __u8 next, const enum hook hook)
+{
+	__u32 eights = 0;
+
+	for (int i = 0; i < EXTENSION_HEADERS; i++) {
+		struct ipv6_opt_hdr extension;
+
+		if (next == IPPROTO_FRAGMENT)
+			return AS_ANSWER(TEAL_DROP_FRAGMENT);
+		if (!is_extension(next))
+			break;
+		if (hook == HOOK_XDP ? bpf_xdp_load_bytes(ctx, offset + eights * 8, &extension, sizeof(extension)) :
+				       bpf_skb_load_bytes(ctx, offset + eights * 8, &extension, sizeof(extension)))
+			return AS_ANSWER(TEAL_DROP_TRUNCATED);
+		if (next == IPPROTO_ROUTING && extension.segments_left) /* not yet where it is going */
+			return AS_ANSWER(TEAL_PASS_NOT_OURS);
+		eights += extension.hdrlen + 1;
+		next = extension.nexthdr;
+	}
+	return eights << 8 | next;
+}
+
+/* Not static: the verifier then checks them once, on their own, and not again on every way that leads here. */
+__noinline int extensions_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 next)
+{
+	return extensions_walk(ctx, offset, next, HOOK_XDP);
+}
+
+__noinline int extensions_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 next)
+{
+	return extensions_walk(ctx, offset, next, HOOK_TC_INGRESS);
 }
 
 static __always_inline enum teal_verdict parse_ipv6(struct packet *p, struct cursor *c, const enum hook hook)
@@ -85,28 +127,21 @@ static __always_inline enum teal_verdict parse_ipv6(struct packet *p, struct cur
 	if (!parse_length(p, c, payload ? payload + sizeof(*ip) : 0, hook))
 		return parse_refuse(p, TEAL_DROP_TRUNCATED);
 	next = ip->nexthdr;
-	for (int i = 0; i < EXTENSION_HEADERS; i++) {
-		struct ipv6_opt_hdr *extension;
-		__u32 size;
+	if (is_extension(next)) {
+		int found = hook == HOOK_XDP ? extensions_walk_xdp(p->ctx, p->network_offset + header, next) :
+					       extensions_walk_tc(p->ctx, p->network_offset + header, next);
+		__u32 size = (found >> 8 & 0x7ff) * 8; /* the mask is the verifier's bound: 6 headers have 1,536 */
 
-		if (next == IPPROTO_FRAGMENT)
-			return parse_refuse(p, TEAL_DROP_FRAGMENT);
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
-			break;
-		extension = pull(c, sizeof(*extension));
-		if (!extension)
+		if (found < 0)
+			return parse_refuse(p, AS_VERDICT(found));
+		if (!pull(c, size))
 			return parse_refuse(p, TEAL_DROP_TRUNCATED);
-		if (next == IPPROTO_ROUTING && extension->segments_left) /* not yet where it is going */
-			return TEAL_PASS_NOT_OURS;
-		size = (extension->hdrlen + 1) * 8;
-		next = extension->nexthdr;
-		if (!pull(c, size - sizeof(*extension)))
-			return parse_refuse(p, TEAL_DROP_TRUNCATED);
+		next = found;
 		header += size;
 	}
 	if (p->length < header)
 		return parse_refuse(p, TEAL_DROP_MALFORMED);
-	p->protocol = next;
+	p->segment.protocol = next;
 	p->transport_offset = p->network_offset + header;
 	return TEAL_NEXT;
 }
@@ -124,10 +159,10 @@ static __always_inline enum teal_verdict parse_tcp(struct packet *p, struct curs
 	p->check = &tcp->check;
 	p->source_port = bpf_ntohs(tcp->source);
 	p->destination_port = bpf_ntohs(tcp->dest);
-	p->sequence = bpf_ntohl(tcp->seq);
-	p->acknowledged = bpf_ntohl(tcp->ack_seq);
-	p->flags = tcp->flags;
-	p->payload = left - tcp->doff * 4u;
+	p->segment.sequence = bpf_ntohl(tcp->seq);
+	p->segment.acknowledged = bpf_ntohl(tcp->ack_seq);
+	p->segment.flags = tcp->flags;
+	p->segment.payload = left - tcp->doff * 4u;
 	return TEAL_NEXT;
 }
 
@@ -138,9 +173,9 @@ static __always_inline enum teal_verdict parse_udp(struct packet *p, struct curs
 
 	if (!udp || left < sizeof(*udp))
 		return parse_refuse(p, TEAL_DROP_TRUNCATED);
-	if (bpf_ntohs(udp->len) < sizeof(*udp) || (bpf_ntohs(udp->len) > left && !p->segment))
+	if (bpf_ntohs(udp->len) < sizeof(*udp) || (bpf_ntohs(udp->len) > left && !p->gso_size))
 		return parse_refuse(p, TEAL_DROP_MALFORMED);
-	p->payload = left - sizeof(*udp);
+	p->segment.payload = left - sizeof(*udp);
 	p->no_checksum = !udp->check;
 	if (ipv6 && p->no_checksum) /* RFC 8200, section 8.1 */
 		return parse_refuse(p, TEAL_DROP_UDP6_CHECKSUM);
@@ -189,7 +224,7 @@ static __always_inline void parse_context(struct packet *p, struct cursor *c, co
 		if (skb->data_end - skb->data < LINEAR_BYTES && skb->len > skb->data_end - skb->data)
 			bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES ? skb->len : LINEAR_BYTES);
 		p->device = skb->ifindex;
-		p->segment = skb->gso_size;
+		p->gso_size = skb->gso_size;
 		p->tagged = skb->vlan_present;
 		c->at = (void *)(long)skb->data;
 		c->end = (void *)(long)skb->data_end;
@@ -204,9 +239,9 @@ static __always_inline enum teal_verdict parse(struct packet *p, struct cursor *
 
 	if (verdict != TEAL_NEXT)
 		return verdict;
-	if (p->protocol == TEAL_TCP)
+	if (p->segment.protocol == TEAL_TCP)
 		return parse_tcp(p, c);
-	if (p->protocol == TEAL_UDP)
+	if (p->segment.protocol == TEAL_UDP)
 		return parse_udp(p, c, ipv6);
 	return TEAL_NEXT;
 }

@@ -74,7 +74,7 @@ static __always_inline void rewrite_xdp(const struct packet *p, const struct rew
 	if (!p->no_checksum) {
 		__u16 check = checksum_add(*p->check, delta);
 
-		*p->check = !check && p->protocol == TEAL_UDP ? 0xffff : check; /* UDP: 0 would mean "none" */
+		*p->check = !check && p->segment.protocol == TEAL_UDP ? 0xffff : check; /* UDP: 0 would mean "none" */
 	}
 	if (r->hop)
 		rewrite_xdp_link(p, r->hop);
@@ -118,8 +118,8 @@ static __always_inline long rewrite_tc_network(const struct packet *p, const str
 
 static __always_inline long rewrite_tc_checksum(const struct packet *p, const struct rewrite *r, const bool ipv6)
 {
-	const __u32 offset = p->transport_offset + (p->protocol == TEAL_TCP ? 16 : 6);
-	const __u64 flags = p->protocol == TEAL_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	const __u32 offset = p->transport_offset + (p->segment.protocol == TEAL_TCP ? 16 : 6);
+	const __u64 flags = p->segment.protocol == TEAL_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 	long error = -EINVAL;
 
 	/* Only newer kernels know the flag that keeps a device's own sum of an IPv6 packet right. */

@@ -30,7 +30,7 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	const struct teal_backend *backend;
 	struct teal_flow *found = ctx->value, flow;
 	void *row_key = ctx->key;
-	struct flow_key key = {};
+	struct segment s = {};
 
 	if (!found || !row_key || !m)
 		return;
@@ -39,10 +39,10 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	if (!is_older(now, flow.seen, flow_lifetime(m, backend ? backend->protocol : TEAL_TCP, flow.state)))
 		return;
 	if (ipv6)
-		key.six = *(struct teal_flow6_key *)row_key;
+		s.key = *(struct teal_flow6_key *)row_key;
 	else
-		__builtin_memcpy(&key.six.client[12], row_key, sizeof(struct teal_flow4_key));
-	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(&key, ipv6)))
+		__builtin_memcpy(&s.key.client[12], row_key, sizeof(struct teal_flow4_key));
+	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6)))
 		sweep_count(&flow);
 }
 

@@ -26,9 +26,10 @@ static __always_inline enum teal_verdict way_in(struct packet *p, const struct t
 	enum teal_verdict verdict;
 	__u32 id = 0;
 
-	if (p->protocol == TEAL_TCP && tcp_flags_are_absurd(p->flags))
+	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
 		return TEAL_DROP_FLAGS;
-	verdict = flow_enter(p, service->id, &id, ipv6);
+	key_set(&p->segment, &p->source, p->source_port, service->id);
+	verdict = flow_enter(&p->segment, &id, ipv6);
 	if (verdict != TEAL_NEXT)
 		return verdict;
 	backend = backend_get(id, service->id);
@@ -39,7 +40,7 @@ static __always_inline enum teal_verdict way_in(struct packet *p, const struct t
 		count->packets_in++;
 		count->bytes_in += p->length;
 	}
-	hop = nexthop_to_backend(p, id, backend, hook, ipv6);
+	hop = nexthop_to_backend(p, id, backend, hook);
 	verdict = hop ? forward_verdict(p, hop, TEAL_SENT_IN) : TEAL_PASS_IN_STACK;
 	if (verdict == TEAL_DROP_BLACKHOLE)
 		return verdict;
@@ -64,14 +65,15 @@ static __always_inline enum teal_verdict way_back(struct packet *p, const struct
 
 	if (!backend)
 		return TEAL_PASS_NOT_OURS;
+	key_set(&p->segment, &p->destination, p->destination_port, from->service);
 	if (hook != HOOK_TC_EGRESS) {
 		hop = nexthop_to_client(p, backend, hook, ipv6);
 		verdict = hop ? forward_verdict(p, hop, TEAL_SENT_BACK) : TEAL_PASS_BACK_STACK;
 		/* A packet must change its flow's state only once, so this is for tc egress to do. */
 		if (verdict != TEAL_SENT_BACK)
-			return flow_returns(p, from, ipv6) ? TEAL_PASS_BACK_STACK : TEAL_PASS_NOT_OURS;
+			return flow_returns(&p->segment, from->backend, ipv6) ? TEAL_PASS_BACK_STACK : TEAL_PASS_NOT_OURS;
 	}
-	if (!flow_return(p, from, ipv6))
+	if (!flow_return(&p->segment, from->backend, ipv6))
 		return TEAL_PASS_NOT_OURS;
 	count = counters_get(from->backend);
 	if (count) {
@@ -90,15 +92,16 @@ static __always_inline enum teal_verdict way_back(struct packet *p, const struct
 }
 
 /* An ICMP error of the network about a flow: to the backend that it concerns. */
-static __always_inline enum teal_verdict way_in_icmp(const struct packet *p, const struct quote *q,
-						     const enum hook hook, const bool ipv6)
+static __always_inline enum teal_verdict way_in_icmp(struct packet *p, const struct quote *q, const enum hook hook,
+						     const bool ipv6)
 {
 	const struct teal_service *service = service_lookup(&q->source, q->source_port, q->protocol);
 	const struct teal_backend *backend;
 
 	if (!service || !address_is(&p->destination, q->source.bytes))
 		return TEAL_PASS_NOT_OURS;
-	backend = backend_get(flow_peek(&q->destination, q->destination_port, service->id, ipv6), service->id);
+	key_set(&p->segment, &q->destination, q->destination_port, service->id);
+	backend = backend_get(flow_peek(&p->segment, ipv6), service->id);
 	if (!backend)
 		return TEAL_PASS_NOT_OURS;
 	const struct rewrite r = {
@@ -111,17 +114,17 @@ static __always_inline enum teal_verdict way_in_icmp(const struct packet *p, con
 }
 
 /* One from the backend's side, or from this host: the client knows only the VIP. */
-static __always_inline enum teal_verdict way_back_icmp(const struct packet *p, const struct quote *q,
-						       const enum hook hook, const bool ipv6)
+static __always_inline enum teal_verdict way_back_icmp(struct packet *p, const struct quote *q, const enum hook hook,
+						       const bool ipv6)
 {
 	const struct teal_endpoint *from = endpoint_lookup(&q->destination, q->destination_port, q->protocol);
 	const struct teal_backend *backend;
 
-	if (!from || !address_is(&p->destination, q->source.bytes) ||
-	    flow_peek(&q->source, q->source_port, from->service, ipv6) != from->backend)
+	if (!from || !address_is(&p->destination, q->source.bytes))
 		return TEAL_PASS_NOT_OURS;
+	key_set(&p->segment, &q->source, q->source_port, from->service);
 	backend = backend_get(from->backend, from->service);
-	if (!backend)
+	if (!backend || flow_peek(&p->segment, ipv6) != from->backend)
 		return TEAL_PASS_NOT_OURS;
 	const struct rewrite r = {
 		.address = backend->vip,
@@ -134,14 +137,40 @@ static __always_inline enum teal_verdict way_back_icmp(const struct packet *p, c
 										       TEAL_DROP_REWRITE;
 }
 
-static __always_inline enum teal_verdict way_icmp(const struct packet *p, struct cursor *c, const enum hook hook,
-						  const bool ipv6)
+/* Rare, so parsed anew, in functions that the verifier checks on their own. */
+static __always_inline enum teal_verdict way_icmp(void *ctx, const enum hook hook, const bool ipv6)
 {
+	struct packet p = { .ctx = ctx };
 	struct quote q = {};
+	struct cursor c;
 
-	if (p->protocol != (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || !quote_parse(&q, p, c, ipv6))
+	parse_context(&p, &c, hook);
+	parse_link(&p, &c);
+	if ((ipv6 ? parse_ipv6(&p, &c, hook) : parse_ipv4(&p, &c, hook)) != TEAL_NEXT || !quote_parse(&q, &p, &c, ipv6))
 		return TEAL_PASS_NOT_OURS;
-	return hook == HOOK_TC_EGRESS ? way_back_icmp(p, &q, hook, ipv6) : way_in_icmp(p, &q, hook, ipv6);
+	return hook == HOOK_TC_EGRESS ? way_back_icmp(&p, &q, hook, ipv6) : way_in_icmp(&p, &q, hook, ipv6);
+}
+
+#define WAY_ICMP(name, context, hook, ipv6)                 \
+	__noinline int name(struct context *ctx)            \
+	{                                                   \
+		return ctx ? way_icmp(ctx, hook, ipv6) : 0; \
+	}
+WAY_ICMP(icmp_xdp4, xdp_md, HOOK_XDP, false)
+WAY_ICMP(icmp_xdp6, xdp_md, HOOK_XDP, true)
+WAY_ICMP(icmp_ingress4, __sk_buff, HOOK_TC_INGRESS, false)
+WAY_ICMP(icmp_ingress6, __sk_buff, HOOK_TC_INGRESS, true)
+WAY_ICMP(icmp_egress4, __sk_buff, HOOK_TC_EGRESS, false)
+WAY_ICMP(icmp_egress6, __sk_buff, HOOK_TC_EGRESS, true)
+#undef WAY_ICMP
+
+static __always_inline enum teal_verdict icmp(void *ctx, const enum hook hook, const bool ipv6)
+{
+	if (hook == HOOK_XDP)
+		return ipv6 ? icmp_xdp6(ctx) : icmp_xdp4(ctx);
+	if (hook == HOOK_TC_INGRESS)
+		return ipv6 ? icmp_ingress6(ctx) : icmp_ingress4(ctx);
+	return ipv6 ? icmp_egress6(ctx) : icmp_egress4(ctx);
 }
 
 static __always_inline enum teal_verdict packet_way(struct packet *p, struct cursor *c, const enum hook hook,
@@ -153,12 +182,14 @@ static __always_inline enum teal_verdict packet_way(struct packet *p, struct cur
 
 	if (verdict != TEAL_NEXT)
 		return verdict;
-	if (p->protocol != TEAL_TCP && p->protocol != TEAL_UDP)
-		return way_icmp(p, c, hook, ipv6);
-	service = hook == HOOK_TC_EGRESS ? NULL : service_lookup(&p->destination, p->destination_port, p->protocol);
+	if (p->segment.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return icmp(p->ctx, hook, ipv6);
+	if (p->segment.protocol != TEAL_TCP && p->segment.protocol != TEAL_UDP)
+		return TEAL_PASS_NOT_OURS;
+	service = hook == HOOK_TC_EGRESS ? NULL : service_lookup(&p->destination, p->destination_port, p->segment.protocol);
 	if (service)
 		return way_in(p, service, hook, ipv6);
-	from = endpoint_lookup(&p->source, p->source_port, p->protocol);
+	from = endpoint_lookup(&p->source, p->source_port, p->segment.protocol);
 	if (from)
 		return way_back(p, from, hook, ipv6);
 	return TEAL_PASS_NOT_OURS;
@@ -169,7 +200,7 @@ static __always_inline enum teal_verdict packet(struct packet *p, const enum hoo
 	enum teal_verdict verdict = TEAL_PASS_NOT_OURS;
 	struct cursor c;
 
-	p->now = bpf_ktime_get_coarse_ns();
+	p->segment.now = bpf_ktime_get_coarse_ns();
 	parse_context(p, &c, hook);
 	switch (parse_link(p, &c)) {
 	case ETH_P_IP:
