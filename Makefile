@@ -101,10 +101,12 @@ $(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic:
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $^ -o $@ $(LIBS) -lcunit
 
+lint: export LINT_CFLAGS = $(ALL_CFLAGS)
+lint: export LINT_BPF_CFLAGS = $(BPF_CFLAGS)
 lint:
 	$(Q)dist/packages build lint
 	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h
-	$(Q)tests/lint '$(ALL_CFLAGS)' '$(BPF_CFLAGS)'
+	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
 install: all
 	install -D -m 755 $(B)/teald $(DESTDIR)$(PREFIX)/sbin/teald

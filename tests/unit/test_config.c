@@ -222,7 +222,7 @@ static double seconds(void)
 }
 
 /* Generous bounds: the machine may be busy and the build is sanitized; what is quadratic takes minutes. */
-#define SOON 5.0
+#define SOON 30.0
 
 static void hostile_files_are_refused_soon(void)
 {

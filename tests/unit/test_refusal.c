@@ -49,6 +49,10 @@ static void what_is_no_yaml_is_refused(void)
 		{ "IPv6 without quotes", SERVICES "  - name: web\n    listen: [2001:db8::10]:443/tcp\n",
 		  "4: this is not YAML (did not find expected key while parsing a block mapping that began in line "
 		  "3): " QUOTE_ADVICE },
+		{ "IPv6 in quotes beside another mistake",
+		  SERVICES "  - name: web\n   listen: \"[2001:db8::10]:443/tcp\"\n",
+		  "4: this is not YAML (did not find expected '-' indicator while parsing a block collection that "
+		  "began in line 3): " INDENT_ADVICE },
 		{ "IPv6 without quotes in a list", SERVICES "  - name: web\n    blue: [[::1]:443]\n",
 		  "4: this is not YAML (did not find expected node content): " QUOTE_ADVICE },
 		{ "not text", "devices:\n\n  \xff\xfe\n",
@@ -143,6 +147,8 @@ static void what_does_not_fit_the_form_is_refused(void)
 		  "3: \"flows\" " NUMBER ", not \"-1\"" },
 		{ "a limit beyond 32 bits", DEVICES "services: []\nlimits: { flows: 4294967296 }\n",
 		  "3: \"flows\" " NUMBER ", not \"4294967296\"" },
+		{ "a limit that looks octal", DEVICES "services: []\nlimits: { flows: 0100 }\n",
+		  "3: \"flows\" " NUMBER ", not \"0100\"" },
 		{ "a limit with a suffix", DEVICES "services: []\nlimits: { flows: 1M }\n",
 		  "3: \"flows\" " NUMBER ", not \"1M\"" },
 		{ "a seed left empty", DEVICES "services: []\nseed:\n",
@@ -262,6 +268,9 @@ static void entries_that_disagree_are_refused(void)
 	static const struct config_row rows[] = {
 		{ "a device twice", "devices:\n  - name: eth0\n  - name: eth1\n  - name: eth0\nservices: []\n",
 		  "4: there is a device \"eth0\" already: rename or remove one of them" },
+		{ "two devices twice, of which the first is named",
+		  "devices:\n  - name: b\n  - name: a\n  - name: a\n  - name: b\nservices: []\n",
+		  "4: there is a device \"a\" already: rename or remove one of them" },
 		{ "a service twice", WEB "  - name: web\n    listen: 203.0.113.10:80/tcp\n",
 		  "5: there is a service \"web\" already: rename or remove one of them" },
 		{ "two services at one place", WEB "  - name: api\n    listen: 203.0.113.10:443/tcp\n",

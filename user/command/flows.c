@@ -152,7 +152,7 @@ static int table_walk(struct search *search, enum table table, size_t key_size)
 static int search_prepare(struct search *search, const char *service, struct error *e)
 {
 	const struct command_options *options = &search->context->options;
-	struct service only;
+	struct service only = {};
 	int error = 0;
 
 	search->color = TEAL_NO_COLOR;

@@ -66,6 +66,7 @@ static int directives_check(const struct config_source *source)
 	return config_refuse(source, line, "a line that begins with %% is not read here: remove it");
 }
 
+/* Into source->text, which has room for FILE_MAX bytes and one more. */
 static int text_read(struct config_source *source)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
@@ -82,9 +83,6 @@ static int text_read(struct config_source *source)
 		return error_set(source->e, EXIT_FAILED, S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
 				 "%s: is not a regular file: name the configuration file itself with --config",
 				 source->file);
-	source->text = malloc(FILE_MAX + 1);
-	if (!source->text)
-		return config_no_memory(source);
 	size = bytes_read(fd, source->text, FILE_MAX + 1);
 	if (size < 0)
 		return error_set(source->e, EXIT_FAILED, -size,
@@ -222,9 +220,14 @@ static int document_load(struct config_source *source)
 
 int config_source_read(const char *file, struct config_source *ret, struct error *e)
 {
-	struct config_source source = { .file = file, .e = e };
-	int error = text_read(&source);
+	struct config_source source = { .file = file, .e = e, .text = malloc(FILE_MAX + 1) };
+	int error;
 
+	if (!source.text) {
+		config_no_memory(&source);
+		return -ENOMEM;
+	}
+	error = text_read(&source);
 	if (!error)
 		error = syntax_check(&source);
 	if (!error)

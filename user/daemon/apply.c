@@ -92,7 +92,7 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 		error = service_list(t, &plan->present, &plan->present_count, e);
 	if (!error && !(plan->wishes = calloc(config->service_count + 1, sizeof(*plan->wishes))))
 		error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < config->service_count && !error; i++) {
+	for (unsigned int i = 0; !error && i < config->service_count; i++) {
 		wish_make(&plan->wishes[i], &config->services[i], plan);
 		plan->count++;
 		error = wish_check(t, &plan->wishes[i], e);

@@ -306,8 +306,8 @@ static int parent_sync(int dir)
 /* Old and new file stand side by side for a moment, so there must be room for one as big as the old, and some. */
 static int probe(int dir)
 {
-	_cleanup_free_ char *bytes = NULL;
 	struct stat status = { 0 };
+	char *bytes;
 	int error;
 
 	if (fstatat(dir, STATE_FILE, &status, 0) && errno != ENOENT)
@@ -318,6 +318,7 @@ static int probe(int dir)
 	if (!bytes)
 		return -ENOMEM;
 	error = new_file_write(dir, bytes, (size_t)status.st_size + PROBE_ROOM);
+	free(bytes);
 	if (!error && unlinkat(dir, NEW_FILE, 0))
 		error = -errno;
 	return error;

@@ -66,8 +66,8 @@ static int service_rows(const struct tables *t, struct service **ret, unsigned i
 
 int service_list(const struct tables *t, struct service **ret, unsigned int *ret_count, struct error *e)
 {
-	struct service *list;
-	unsigned int count;
+	struct service *list = NULL;
+	unsigned int count = 0;
 	int error = service_rows(t, &list, &count, e);
 
 	if (error)
@@ -94,7 +94,7 @@ int service_find(const struct tables *t, const char *name, struct service *ret, 
 {
 	_cleanup_free_ struct service *list = NULL;
 	char known[256] = "";
-	unsigned int count;
+	unsigned int count = 0;
 	int error = service_rows(t, &list, &count, e);
 
 	if (error)
@@ -181,7 +181,7 @@ int backend_list(const struct tables *t, __u16 service, struct backend **ret, un
 int color_flows(const struct tables *t, __u16 service, enum teal_color color, __u64 *ret, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
-	unsigned int count;
+	unsigned int count = 0;
 	__u64 flows = 0;
 	int error = backend_list(t, service, &list, &count, e);
 
