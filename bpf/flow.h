@@ -245,9 +245,13 @@ static __always_inline int flow_enter_udp(const struct segment *s, const bool ip
 	return backend;
 }
 
-/* Everything but a plain packet of an open flow that was seen a moment ago. */
-static __always_inline int flow_enter_rare(const struct segment *s, const bool ipv6)
+/*
+ * Everything but a plain packet of an open flow that was seen a moment ago.
+ * @caller  copied, for before Linux 6.8 a key must stand on the function's own stack
+ */
+static __always_inline int flow_enter_rare(const struct segment *caller, const bool ipv6)
 {
+	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 
 	if (flow && flow_is_open(flow, s))
@@ -343,8 +347,9 @@ static __always_inline void flow_return_open(struct teal_flow *flow, const struc
 }
 
 /* As flow_enter_rare(), of a packet that comes from `backend`.  Returns whether it belongs to a flow of that backend. */
-static __always_inline int flow_return_rare(const struct segment *s, __u32 backend, const bool ipv6)
+static __always_inline int flow_return_rare(const struct segment *caller, __u32 backend, const bool ipv6)
 {
+	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	struct teal_pending *pending;
 

@@ -107,7 +107,9 @@ __noinline int extensions_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 nex
 	return extensions_walk(ctx, offset, next, HOOK_TC_INGRESS);
 }
 
-static __always_inline enum teal_verdict parse_ipv6(struct packet *p, struct cursor *c, const enum hook hook)
+/* @walk  whether to go behind extension headers; otherwise a packet that has any is of no known protocol */
+static __always_inline enum teal_verdict parse_ipv6(struct packet *p, struct cursor *c, const enum hook hook,
+						    const bool walk)
 {
 	struct ipv6hdr *ip = pull(c, sizeof(*ip));
 	__u32 payload, header = sizeof(*ip);
@@ -127,7 +129,7 @@ static __always_inline enum teal_verdict parse_ipv6(struct packet *p, struct cur
 	if (!parse_length(p, c, payload ? payload + sizeof(*ip) : 0, hook))
 		return parse_refuse(p, TEAL_DROP_TRUNCATED);
 	next = ip->nexthdr;
-	if (is_extension(next)) {
+	if (walk && is_extension(next)) {
 		int found = hook == HOOK_XDP ? extensions_walk_xdp(p->ctx, p->network_offset + header, next) :
 					       extensions_walk_tc(p->ctx, p->network_offset + header, next);
 		__u32 size = (found >> 8 & 0x7ff) * 8; /* the mask is the verifier's bound: 6 headers have 1,536 */
@@ -235,7 +237,7 @@ static __always_inline void parse_context(struct packet *p, struct cursor *c, co
 static __always_inline enum teal_verdict parse(struct packet *p, struct cursor *c, const enum hook hook,
 					       const bool ipv6)
 {
-	enum teal_verdict verdict = ipv6 ? parse_ipv6(p, c, hook) : parse_ipv4(p, c, hook);
+	enum teal_verdict verdict = ipv6 ? parse_ipv6(p, c, hook, true) : parse_ipv4(p, c, hook);
 
 	if (verdict != TEAL_NEXT)
 		return verdict;

@@ -146,7 +146,9 @@ static __always_inline enum teal_verdict way_icmp(void *ctx, const enum hook hoo
 
 	parse_context(&p, &c, hook);
 	parse_link(&p, &c);
-	if ((ipv6 ? parse_ipv6(&p, &c, hook) : parse_ipv4(&p, &c, hook)) != TEAL_NEXT || !quote_parse(&q, &p, &c, ipv6))
+	/* Without extension headers, for their walk would be one more function on the stack. */
+	if ((ipv6 ? parse_ipv6(&p, &c, hook, false) : parse_ipv4(&p, &c, hook)) != TEAL_NEXT ||
+	    p.segment.protocol != (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || !quote_parse(&q, &p, &c, ipv6))
 		return TEAL_PASS_NOT_OURS;
 	return hook == HOOK_TC_EGRESS ? way_back_icmp(&p, &q, hook, ipv6) : way_in_icmp(&p, &q, hook, ipv6);
 }

@@ -201,9 +201,19 @@ static int daemon_loop(struct daemon *d)
 	return 0;
 }
 
+/* A first start that failed leaves nothing behind; the daemon's lock is held. */
+static void daemon_undo(struct daemon *d)
+{
+	struct error ignored = {};
+
+	attach_remove(d->pin_dir, &ignored);
+	load_remove(d->pin_dir, &ignored);
+}
+
 /* From nothing, or from what an earlier teald left, to serving. */
 static int daemon_start(struct daemon *d, struct error *e)
 {
+	const bool first = access(d->pin_dir, F_OK) != 0;
 	_cleanup_close_ int lock = -1;
 	int error = load_directory(d->pin_dir, e);
 
@@ -223,6 +233,8 @@ static int daemon_start(struct daemon *d, struct error *e)
 		error = error_set(e, EXIT_FAILED, ENODEV, "none of the devices is there: see 'ip -brief link'");
 	if (!error && sweep_new(d->bpf, &d->sweep))
 		error = error_set(e, EXIT_FAILED, errno, "cannot start the sweep of expired flows: %s", strerror(errno));
+	if (error && first)
+		daemon_undo(d);
 	return error;
 }
 

@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Every mistake that a newcomer will make gets its sentence and its exit code, and changes nothing.
+# shellcheck source=tests/lab/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+refused() { # CODE SENTENCE COMMAND...: it exits with that code and says that on standard error, in one line
+	local code=0 wanted=$1 sentence=$2 said
+	shift 2
+	said=$("$@" 2>&1 >/dev/null) || code=$?
+	is "exit code $code" "exit code $wanted"
+	is "$(wc -l <<<"$said") line" "1 line"
+	grep -qF -- "$sentence" <<<"$said" || { echo "it said: $said" && return 1; }
+}
+
+teald() { # OPTIONS...: with the lab's places
+	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" "$@"
+}
+
+nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+
+config() { # TEXT: a configuration file
+	printf '%s\n' "$1" >"$LAB_DIR/wrong.yaml"
+	echo "$LAB_DIR/wrong.yaml"
+}
+
+with_service() { # LINES of the service web
+	config "devices: [{name: eth0}]
+services:
+  - name: web
+    listen: $VIP:80/tcp
+$1"
+}
+
+lab_up routed
+lab_config
+# Readable by nobody in particular, as what is installed is.
+cp "$TEAL" "$TEALD" "$LAB_DIR/teal.yaml" "$LAB_DIR/files/"
+chmod 755 "$LAB_HOME" "$LAB_DIR" "$LAB_DIR/files" "$LAB_DIR/files/"*
+
+expect "before teald is started, teal says so" \
+	refused 1 "teal is not loaded in $LAB_PINS: start teald there" teal status
+expect "teald without root says that it needs it" \
+	refused 1 "only root may load programs into the kernel: try 'sudo teald'" \
+	nobody "$LAB_DIR/files/teald" --config "$LAB_DIR/files/teal.yaml" --check
+expect "a configuration file that is missing" refused 1 "/nowhere.yaml" teald --config /nowhere.yaml
+expect "broken YAML is told with its line" refused 1 "wrong.yaml:2: this is not YAML" teald --config "$(config 'devices: [')"
+expect "an unknown key is told with its line" \
+	refused 1 'wrong.yaml:5: unknown key "bleu"' teald --config "$(with_service '    bleu: []')"
+expect "no such device" refused 1 "there is no device eth9 here" \
+	teald --config "$(config 'devices: [{name: eth9}]
+services: []')"
+expect "two services with one endpoint: both are named" \
+	refused 1 "10.0.1.11:80/tcp is a backend of both web (blue) and api (green)" \
+	teald --config "$(with_service "    blue: ['10.0.1.11:80']
+  - name: api
+    listen: $VIP:81/tcp
+    green: ['10.0.1.11:80']")"
+expect "a key that is planned and not built is refused, not ignored" \
+	refused 1 '"source" is not supported yet' teald --config "$(with_service '    source: 10.0.0.1')"
+edge sysctl -q -w net.ipv4.ip_forward=0
+expect "forwarding is off: the command that mends it is told" \
+	refused 1 "IPv4 forwarding is off on eth0, so packets cannot go on to backends on other hosts: try 'sysctl -w net.ipv4.ip_forward=1'" \
+	teald --config "$LAB_DIR/teal.yaml"
+expect "doctor finds the same, and exits with 1" \
+	grep -q 'sysctl -w net.ipv4.ip_forward=1' <(teal doctor --config "$LAB_DIR/teal.yaml" 2>&1 || [ $? = 1 ])
+edge sysctl -q -w net.ipv4.ip_forward=1
+expect "a pin directory that is on no BPF file system" \
+	refused 1 "is not on a BPF file system" \
+	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_DIR/files/pins" --state-dir "$LAB_STATE" --config "$LAB_DIR/teal.yaml"
+expect "a state directory that cannot be written" \
+	refused 1 "the state directory /proc/teal cannot be written" \
+	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir /proc/teal --config "$LAB_DIR/teal.yaml"
+expect "none of them leaves anything behind" not test -e "$LAB_PINS"
+
+teald_start
+before=$(teal status --json)
+
+expect "a second teald is refused with 3" \
+	refused 3 "another teald already serves $LAB_PINS" teald --config "$LAB_DIR/teal.yaml"
+expect "a second teald in another place is refused its devices" \
+	refused 1 "eth0 is served by another teald already" \
+	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_DIR/bpf/other" --state-dir "$LAB_DIR/other" --config "$LAB_DIR/teal.yaml"
+expect "and leaves nothing behind" not test -e "$LAB_DIR/bpf/other"
+expect "--detach while it runs is refused with 3" refused 3 "another teald already serves" teald --detach
+expect "an unknown service: the ones there are are named" \
+	refused 1 "there is no service 'wbe': the services here are bulk, echo, echo6, udp, udp6, web, web6" teal switch wbe green
+expect "no color" refused 2 "'red' is no color: it must be blue or green" teal switch web red
+expect "no command" refused 2 "there is no command 'swap'" teal swap web
+expect "an ambiguous prefix" refused 2 "'s' could be status or switch" teal s
+expect "too few arguments: how it is written" refused 2 "write it as: teal switch SERVICE... COLOR" teal switch web
+expect "an option of another command" refused 2 "one of the options is not for this command" teal status --force
+expect "a number that is none" refused 2 "--limit takes a whole number from 1 on, not 'many'" teal flows --limit many
+expect "a client that is none" refused 2 "'home' is no client" teal flows --client home
+expect "a backend that is none" refused 2 "'10.0.1.11' is no backend: write ADDRESS:PORT" teal backends web green 10.0.1.11
+expect "a backend of the other address family" refused 2 "is of another address family" teal backends web green '[::1]:80'
+expect "a backend of the other color" \
+	refused 3 "10.0.1.11:8080 is a backend of web (blue) already" teal backends web green 10.0.1.11:8080
+expect "a backend of another service" \
+	refused 1 "10.0.1.11:7000/tcp is a backend of echo (blue) already" teal backends web green 10.0.1.11:7000
+expect "a rollback before any switch" refused 3 "web was never switched" teal rollback web
+expect "a drain of the active color" refused 3 "blue is the active color of web" teal drain web blue
+expect "teal without root says that it needs it" \
+	refused 1 "the tables are root's, so run this as root (sudo)" \
+	nobody "$LAB_DIR/files/teal" status --pin-dir "$LAB_PINS"
+expect "after all that nothing has changed" is "$(teal status --json)" "$before"
+
+mkdir "$LAB_DIR/full"
+mount -t tmpfs -o size=4k tmpfs "$LAB_DIR/full"
+head -c 4096 /dev/zero >"$LAB_DIR/full/filler"
+expect "a full disk: the switch is refused before the data path changes" \
+	refused 1 "cannot be written (No space left on device)" \
+	edge "$TEAL" switch web green --pin-dir "$LAB_PINS" --state-dir "$LAB_DIR/full"
+umount "$LAB_DIR/full"
+expect "and the color is what it was" is "$(active_color web)" blue
+
+# A color without backends, and reloads of a broken and of a changed configuration.
+sed -i '/name: web$/,/green:/ s/green: .*/green: []/' "$LAB_DIR/teal.yaml"
+teald_reload
+expect "a color without backends is refused with 3, also by force" \
+	refused 3 "green of web has no backend: give it some with 'teal backends web green ADDRESS:PORT...'" \
+	teal switch web green --force
+before=$(teal status --json)
+lines=$(log_lines)
+sed -i 's/name: web$/nmae: web/' "$LAB_DIR/teal.yaml"
+kill -HUP "$TEALD_PID"
+expect "a broken configuration on reload is told in the log with file and line" \
+	eventually 3 log_says "$lines" 'teal.yaml:.*unknown key "nmae".*what was running before runs on'
+expect "and changes nothing" is "$(teal status --json)" "$before"
+teald_stop
+
+finish
