@@ -160,7 +160,7 @@ static struct teal_counters *want_counters(struct run *run, enum host host)
 }
 
 /* Adds to the expected counters what the step says.  Row 0, nobody's, takes what no step names. */
-static void expect_counts(struct run *run, size_t bytes, int programs)
+static void expect_counts(struct run *run, size_t bytes)
 {
 	const struct step *step = run->step;
 	const enum host in = run->way_back ? NOBODY : step->becomes ?: step->counted;
@@ -199,7 +199,6 @@ static void run_frame(struct run *run, struct frame *frame, const struct plan *p
 	const bool leaves = step->from == HERE || step->from == EDGE; /* made on the edge: only egress sees it */
 	struct frame expected = *frame;
 	struct plan after;
-	int programs = 1;
 
 	if (run->combination->stack && !leaves && verdict == TEAL_SENT_IN)
 		verdict = TEAL_PASS_IN_STACK;
@@ -224,9 +223,8 @@ static void run_frame(struct run *run, struct frame *frame, const struct plan *p
 			frame_build(&expected, &after);
 		}
 		run_program(run, LAB_TC_EGRESS, network_device(way_out(run)), verdict, frame, &expected);
-		programs = 2;
 	}
-	expect_counts(run, expected.packet, programs);
+	expect_counts(run, expected.packet);
 	lab_look(run->lab, &run->after);
 	run_compare_counts(run);
 	run_compare_tables(run);
