@@ -36,12 +36,17 @@ static __always_inline enum teal_verdict nexthop_verdict(long answer, enum teal_
 	}
 }
 
-/* A redirect into a device that cannot take the frame would lose it without a trace. */
-static __always_inline bool device_can_redirect(__u32 id, const enum hook hook)
+/*
+ * How a frame that came in by `from` can be sent out by `to`, if at all: a redirect into a device that cannot take
+ * the frame would lose it without a trace.  A veth, for one, takes redirected frames before it can transmit.
+ */
+static __always_inline bool hop_can_send(struct teal_nexthop *hop, __u32 from, __u32 to, const enum hook hook)
 {
-	const struct teal_device *device = bpf_map_lookup_elem(&devices, &id);
+	const struct teal_device *device = bpf_map_lookup_elem(&devices, &to);
 
-	return device && (hook == HOOK_XDP ? device->can_redirect_xdp : device->can_redirect_tc);
+	hop->transmit = hook == HOOK_XDP && from == to && device && device->can_transmit_xdp;
+	return hop->transmit ||
+	       (device && (hook == HOOK_XDP ? device->can_redirect_xdp : device->can_redirect_tc));
 }
 
 /*
@@ -72,7 +77,7 @@ static __always_inline int nexthop_ask(void *ctx, struct teal_nexthop *hop, cons
 	}
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	hop->verdict = nexthop_verdict(answer, sent);
-	if (hop->verdict == sent && !device_can_redirect(fib.ifindex, hook))
+	if (hop->verdict == sent && !hop_can_send(hop, device, fib.ifindex, hook))
 		hop->verdict = TEAL_PASS_IN_STACK;
 	hop->from_device = device;
 	hop->to_device = fib.ifindex;
@@ -121,6 +126,7 @@ static __always_inline enum teal_verdict forward_verdict(struct packet *p, const
 	if (wire_length(p) > hop->mtu)
 		return TEAL_PASS_TOO_LARGE;
 	p->out = hop->to_device;
+	p->transmit = hop->transmit;
 	return sent;
 }
 

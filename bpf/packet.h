@@ -62,6 +62,7 @@ struct packet {
 	__u8 ttl;		/* or hop limit */
 	bool tagged;		/* carries a VLAN tag */
 	bool no_checksum;	/* UDP without one */
+	bool transmit;		/* out of the device it came in by */
 };
 
 struct cursor {

@@ -234,7 +234,7 @@ int teal_xdp(struct xdp_md *ctx)
 	enum teal_verdict verdict = packet(&p, HOOK_XDP);
 
 	if (verdict_is(verdict, TEAL_ACTION_SENT))
-		return p.out == p.device ? XDP_TX : bpf_redirect(p.out, 0);
+		return p.transmit ? XDP_TX : bpf_redirect(p.out, 0);
 	return verdict_is(verdict, TEAL_ACTION_DROP) ? XDP_DROP : XDP_PASS;
 }
 

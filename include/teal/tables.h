@@ -172,7 +172,9 @@ _Static_assert(sizeof(struct teal_counters) == 64, "one cache line");
 struct teal_device {
 	__u32 can_redirect_xdp; /* its driver and its far end take XDP frames */
 	__u32 can_redirect_tc;
+	__u32 can_transmit_xdp; /* XDP_TX: back out of the device it came in by */
 };
+_Static_assert(sizeof(struct teal_device) == 12, "map ABI");
 
 /* nexthops, nexthops_back: what the kernel's routing said a moment ago.  Writer and reader: data path. */
 struct teal_nexthop {
@@ -184,7 +186,8 @@ struct teal_nexthop {
 	__u8 destination[6]; /* link addresses */
 	__u8 source[6];
 	__u16 service;	  /* nexthops_back: whose VIP it comes from, */
-	__u8 pad[4];
+	__u8 transmit;	  /* 1: by XDP_TX, 0: by redirect */
+	__u8 pad[3];
 	__u8 address[16]; /* and the client that this slot is about */
 };
 _Static_assert(sizeof(struct teal_nexthop) == 56, "map ABI");

@@ -98,7 +98,8 @@ static void fill_service(struct lab *lab, bool ipv6, __u16 port, enum teal_proto
 static void fill_devices(struct lab *lab, bool redirect)
 {
 	for (int device = FRONT; device < DEVICES; device++) {
-		struct teal_device row = { redirect && device != BARE, redirect && device != BARE };
+		const bool sends = redirect && device != BARE;
+		struct teal_device row = { sends, sends, sends };
 		__u32 id = network_device(device);
 
 		must(bpf_map__update_elem(lab->bpf->maps.devices, &id, sizeof(id), &row, sizeof(row), BPF_ANY),

@@ -339,6 +339,12 @@ static bool can_redirect_xdp(const struct netdev *device)
 	return strcmp(device->driver, "veth") && link_mode(device->index) == MODE_NATIVE;
 }
 
+/* A veth forgets to tell its far end of a transmitted frame, unless an XDP program runs there too. */
+static bool can_transmit_xdp(const struct netdev *device)
+{
+	return strcmp(device->driver, "veth") && link_mode(device->index) == MODE_NATIVE;
+}
+
 int attach_capabilities(struct teal_bpf *bpf)
 {
 	_cleanup_free_ struct netdev *list = NULL;
@@ -363,6 +369,7 @@ int attach_capabilities(struct teal_bpf *bpf)
 		const struct teal_device row = {
 			.can_redirect_xdp = can_redirect_xdp(&list[i]),
 			.can_redirect_tc = list[i].is_ethernet,
+			.can_transmit_xdp = can_transmit_xdp(&list[i]),
 		};
 
 		if (bpf_map_update_elem(table, &list[i].index, &row, BPF_ANY))
