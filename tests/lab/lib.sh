@@ -246,6 +246,7 @@ topology_routed() {
 
 # The edge has one leg, on the switch where everybody is.
 topology_plain() {
+	local each
 	space client edge lan
 	bridge lan br0
 	wire client eth0 lan port0
@@ -254,8 +255,12 @@ topology_plain() {
 	plug lan br0 port1
 	backends_plug lan
 	address edge eth0 10.0.0.1/16 fd00:10::1/64
-	# Or it tells the backends to speak to the client directly, past teal.
+	# What the edge's stack forwards here leaves by the device it came by, so it tells the backends of a shorter way,
+	# directly to the client and past teal.  For IPv4 that can be turned off there, for IPv6 only where it is heard.
 	edge sysctl -q -w net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.eth0.send_redirects=0
+	for each in $BACKENDS; do
+		on "$each" sysctl -q -w net.ipv6.conf.all.accept_redirects=0 net.ipv6.conf.eth0.accept_redirects=0
+	done
 }
 
 # The backends are containers on the edge host, behind its bridge.
@@ -581,7 +586,7 @@ load_result() { # SERVICE: waits for it
 }
 
 figure() { # SERVICE FILTER, as in: figure echo .new.failed
-	jq -r "$2" "$LAB_DIR/$1.json"
+	jq -r "${@:2}" "$LAB_DIR/$1.json"
 }
 
 # What every load must show.

@@ -31,7 +31,7 @@ static void pattern(uint64_t key, uint64_t offset, char *bytes, size_t length)
 
 int stream_port(const struct stream *s)
 {
-	struct sockaddr_in6 own; /* the port is where sockaddr_in has it too */
+	struct sockaddr_in6 own = {}; /* the port is where sockaddr_in has it too */
 	socklen_t length = sizeof(own);
 
 	return getsockname(s->watch.fd, (struct sockaddr *)&own, &length) ? 0 : ntohs(own.sin6_port);
