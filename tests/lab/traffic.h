@@ -27,7 +27,7 @@ enum color { NEITHER, BLUE, GREEN, COLORS };
 /* What became of a connection. */
 #define ENDS(X)                                                                                                        \
 	X(FINE, "")                                                                                                    \
-	X(CONNECT_TIMEOUT, "connect timeout")                                                                          \
+	X(UNANSWERED, "connect timeout")                                                                               \
 	X(REFUSED, "refused")                                                                                          \
 	X(RESET, "reset")                                                                                              \
 	X(CLOSED, "closed by the other side")                                                                          \

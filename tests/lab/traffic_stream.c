@@ -56,7 +56,7 @@ static enum end end_of(int error)
 	case ECONNREFUSED: return END_REFUSED;
 	case ECONNRESET:
 	case EPIPE: return END_RESET;
-	case ETIMEDOUT: return END_CONNECT_TIMEOUT;
+	case ETIMEDOUT: return END_UNANSWERED;
 	case EADDRNOTAVAIL:
 	case EMFILE:
 	case ENFILE:
@@ -231,7 +231,7 @@ void stream_check(struct stream *s, int64_t now)
 {
 	if (!s->connected) {
 		if (now - s->started > CONNECT_TIMEOUT)
-			stream_end(s, END_CONNECT_TIMEOUT);
+			stream_end(s, END_UNANSWERED);
 	} else if (stream_waits(s) && now - s->since > ANSWER_TIMEOUT) {
 		stream_end(s, s->closing ? END_LINGERED : s->name < 0 ? END_SILENT : END_STALLED);
 	}

@@ -102,8 +102,9 @@ _Noreturn static void child_run(enum color to)
 	if (namespace >= 0 && setns(namespace, CLONE_NEWNET))
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
-	execvp(words[0], words);
-	dprintf(STDERR_FILENO, "cannot run %s: %s\n", words[0], strerror(errno));
+	if (words[0])
+		execvp(words[0], words);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", words[0] ?: "nothing", strerror(errno));
 	_exit(127);
 }
 

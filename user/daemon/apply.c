@@ -90,11 +90,12 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 
 	if (!error)
 		error = service_list(t, &plan->present, &plan->present_count, e);
-	if (!error && !(plan->wishes = calloc(config->service_count + 1, sizeof(*plan->wishes))))
-		error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	plan->wishes = calloc(config->service_count + 1, sizeof(*plan->wishes));
+	if (!plan->wishes)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	plan->count = 0;
 	for (unsigned int i = 0; !error && i < config->service_count; i++) {
-		wish_make(&plan->wishes[i], &config->services[i], plan);
-		plan->count++;
+		wish_make(&plan->wishes[plan->count++], &config->services[i], plan);
 		error = wish_check(t, &plan->wishes[i], e);
 	}
 	return error;
