@@ -20,7 +20,8 @@ iperf() { # DESCRIPTION OPTIONS...
 }
 
 wrk_run() { # OPTIONS...
-	client wrk -t1 -c64 -d4s --latency "$@" "$WEB/" >"$LAB_DIR/wrk" 2>&1
+	# With the port, or it wants /etc/services.
+	client wrk -t1 -c64 -d4s --latency "$@" "$WEB:80/" >"$LAB_DIR/wrk" 2>&1 || { cat "$LAB_DIR/wrk" && return 1; }
 }
 
 requests() { # DESCRIPTION OPTIONS...

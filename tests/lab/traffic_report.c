@@ -133,8 +133,9 @@ static void complain(void)
 	json_t *errors = errors_json(), *text;
 	size_t i;
 
-	json_array_foreach (errors, i, text)
+	json_array_foreach (errors, i, text) {
 		printf("  %s%s%s\n", paint("\033[1;31m"), json_string_value(text), paint("\033[0m"));
+	}
 	for (unsigned int d = 0; d < books.detail_count; d++)
 		printf("    %s\n", books.details[d]);
 	json_decref(errors);

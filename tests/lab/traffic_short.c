@@ -11,7 +11,8 @@ struct visit {
 	struct stream stream; /* first */
 	LIST_ENTRY(visit) list;
 };
-static LIST_HEAD(, visit) live = LIST_HEAD_INITIALIZER(live), dead = LIST_HEAD_INITIALIZER(dead);
+LIST_HEAD(visit_list, visit);
+static struct visit_list live = LIST_HEAD_INITIALIZER(live), dead = LIST_HEAD_INITIALIZER(dead);
 
 static struct address target;
 static unsigned int rate;

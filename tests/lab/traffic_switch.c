@@ -99,7 +99,7 @@ _Noreturn static void child_run(enum color to)
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(complaint, STDERR_FILENO);
-	if (namespace >= 0 && setns(namespace, CLONE_NEWNET))
+	if (!words[0] || (namespace >= 0 && setns(namespace, CLONE_NEWNET)))
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
 	if (words[0])

@@ -26,7 +26,8 @@ struct flow {
 	int name;
 	LIST_ENTRY(flow) list;
 };
-static LIST_HEAD(, flow) live = LIST_HEAD_INITIALIZER(live), dead = LIST_HEAD_INITIALIZER(dead);
+LIST_HEAD(flow_list, flow);
+static struct flow_list live = LIST_HEAD_INITIALIZER(live), dead = LIST_HEAD_INITIALIZER(dead);
 
 static struct address target;
 static unsigned int count, rate, port;
@@ -207,9 +208,7 @@ void udp_check(int64_t now)
 
 bool udp_waits(void)
 {
-	struct flow *flow;
-
-	LIST_FOREACH (flow, &live, list)
+	for (struct flow *flow = LIST_FIRST(&live); flow; flow = LIST_NEXT(flow, list))
 		if (flow->asked != flow->answered)
 			return true;
 	return false;
