@@ -1,0 +1,177 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A part of lib.sh: the servers, the clients and the load.
+
+# --- servers ---
+
+nginx_config() { # NAME PORT
+	local dir=$LAB_DIR/$1
+	cat <<-NGINX
+		worker_processes 1;
+		user root;
+		daemon off;
+		pid $dir/nginx.pid;
+		error_log $dir/error.log;
+		events { worker_connections 4096; }
+		http {
+			access_log off;
+			keepalive_requests 1000000;
+			client_max_body_size 0;
+			client_body_temp_path $dir/body;
+			proxy_temp_path $dir/proxy;
+			fastcgi_temp_path $dir/fastcgi;
+			uwsgi_temp_path $dir/uwsgi;
+			scgi_temp_path $dir/scgi;
+			sendfile on;
+			server {
+				listen 0.0.0.0:$2 backlog=4096;
+				listen [::]:$2 backlog=4096;
+				location = / { default_type text/plain; return 200 "$1\n"; }
+				location /up/ { root $dir; dav_methods PUT; create_full_put_path on; }
+				location / { root $LAB_DIR/files; add_header X-Server $1; }
+			}
+		}
+	NGINX
+}
+
+# In a session of its own, as daemons are: ^C means the scenario, and a kept lab outlives its terminal.
+start() { # NAME COMMAND...: a server there, its output in a log
+	local name=$1
+	shift
+	[ "$LAB_TOPOLOGY" != host ] || name=edge
+	setsid nsenter --net="/run/netns/$LAB-$name" "$@" </dev/null >>"$LAB_DIR/servers.log" 2>&1 &
+}
+
+listening() { # NAME tcp|udp PORT
+	on "$1" ss -H -l "--$2" -n "sport = :$3" | grep -q .
+}
+
+echo_start() { # NAME...
+	local each
+	for each in "$@"; do
+		start "$each" "$TRAFFIC" serve --name "$each" --listen "[::]:$(backend_port "$each" echo)"
+		start "$each" "$TRAFFIC" serve --name "$each" --listen "[::]:$(backend_port "$each" udp)" --udp
+	done
+	for each in "$@"; do
+		eventually 5 listening "$each" tcp "$(backend_port "$each" echo)"
+		eventually 5 listening "$each" udp "$(backend_port "$each" udp)"
+	done
+}
+
+web_start() { # NAME...
+	local each
+	[ -e "$LAB_DIR/files/100k" ] || {
+		head -c 102400 /dev/urandom >"$LAB_DIR/files/100k"
+		head -c 20000000 /dev/urandom >"$LAB_DIR/files/big"
+	}
+	for each in "$@"; do
+		mkdir -p "$LAB_DIR/$each"
+		nginx_config "$each" "$(backend_port "$each" web)" >"$LAB_DIR/$each/nginx.conf"
+		start "$each" nginx -e "$LAB_DIR/$each/error.log" -c "$LAB_DIR/$each/nginx.conf"
+	done
+	for each in "$@"; do eventually 5 listening "$each" tcp "$(backend_port "$each" web)"; done
+}
+
+# shellcheck disable=SC2086
+servers_start() {
+	echo_start $BACKENDS
+	web_start $BACKENDS
+}
+
+iperf_start() {
+	local each
+	for each in blue1 green1; do
+		start "$each" iperf3 -s -p "$(backend_port "$each" bulk)"
+		eventually 5 listening "$each" tcp "$(backend_port "$each" bulk)"
+	done
+}
+
+# --- clients ---
+
+ask() { # [URL]: who answers
+	client curl -s --max-time 5 "${1:-$WEB/}"
+}
+
+answers() { # COLOR [URL]: does every one of ten connections get that color?
+	local try who
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		who=$(ask "${2:-$WEB/}") || { echo "no answer to try $try" && return 1; }
+		[ "${who%[12]}" = "$1" ] || { echo "wanted $1, $who answered" && return 1; }
+	done
+}
+
+switch_command() { # SERVICE: as traffic wants it
+	echo "$TEAL switch $1 %s --quiet --pin-dir $LAB_PINS --state-dir $LAB_STATE"
+}
+
+# load SERVICE OPTIONS...: connections to one of echo, echo6, udp, udp6, and whatever the options want.  Succeeds if
+# nothing went wrong; otherwise says what did.  The figures are read by figure SERVICE.
+load() {
+	load_begin "$@"
+	load_result "$1"
+}
+
+# The same with switches of that service made by the load itself, so that it knows when each began and returned.
+load_switching() {
+	load "$@" --switch "$(switch_command "$1")" --netns-switch "/run/netns/$LAB-edge"
+}
+
+declare -A LOAD_PIDS
+load_begin() {
+	local service=$1 kind=load port=7000 host=$VIP
+	shift
+	case $service in *6) host=[$VIP6] ;; esac
+	case $service in udp*) kind=udp port=7001 ;; esac
+	rm -f "$LAB_DIR/$service.json"
+	nsenter --net="/run/netns/$LAB-client" "$TRAFFIC" $kind --target "$host:$port" \
+		--json "$LAB_DIR/$service.json" "$@" &
+	LOAD_PIDS[$service]=$!
+}
+
+load_end() { # SERVICE: now, and not when its time is over
+	kill -TERM "${LOAD_PIDS[$1]}"
+	load_result "$1"
+}
+
+load_result() { # SERVICE: waits for it
+	wait "${LOAD_PIDS[$1]}" || { figure "$1" '.errors[], .details[]' && return 1; }
+}
+
+figure() { # SERVICE FILTER, as in: figure echo .new.failed
+	jq -r "${@:2}" "$LAB_DIR/$1.json"
+}
+
+# What every load must show.
+expect_clean() { # SERVICE, SENTENCE'S BEGINNING
+	local kept
+	kept=$(figure "$1" .long.wanted)
+	expect "$2: $kept of $kept long-lived connections kept" is "$(figure "$1" .long.kept)" "$kept"
+	expect "$2: no new connection failed, of $(figure "$1" .new.made)" is "$(figure "$1" .new.failed)" 0
+	expect "$2: no new connection on the old color after a switch returned" is "$(figure "$1" .new.stale)" 0
+	expect "$2: no switch failed" is "$(figure "$1" .switches.failed)" 0
+	expect "$2: no errors at all" is "$(figure "$1" '[.errors[], .details[]] | join("; ")')" ""
+}
+
+drops() { # packets that teal dropped, for whatever reason
+	teal status --verdicts --json | jq '[.verdicts[] | select(.action == "DROP") | .packets] | add'
+}
+
+# Every INTERVAL seconds, until switching_end.
+switching_begin() { # INTERVAL SERVICE
+	(
+		for ((i = 1; ; i++)); do
+			sleep "$1"
+			color=green
+			[ $((i % 2)) = 1 ] || color=blue
+			teal switch "$2" $color --quiet && echo "$color" >>"$LAB_DIR/switched-$2"
+		done
+	) &
+	SWITCHING_PID=$!
+	SWITCHED=$LAB_DIR/switched-$2
+	: >"$SWITCHED"
+}
+switching_end() { # and says how many there were
+	kill "$SWITCHING_PID" 2>/dev/null
+	wait "$SWITCHING_PID" 2>/dev/null || true
+}
+switched() { wc -l <"$SWITCHED"; }
