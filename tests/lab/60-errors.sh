@@ -91,6 +91,7 @@ expect "an ambiguous prefix" refused 2 "'s' could be status or switch" teal s
 expect "too few arguments: how it is written" refused 2 "write it as: teal switch SERVICE... COLOR" teal switch web
 expect "an option of another command" refused 2 "one of the options is not for this command" teal status --force
 expect "a number that is none" refused 2 "--limit takes a whole number from 1 on, not 'many'" teal flows --limit many
+expect "a time that is none" refused 2 "--wait takes a time such as 30s, 5m or 1h, not 'soon'" teal drain web --wait=soon
 expect "a client that is none" refused 2 "'home' is no client" teal flows --client home
 expect "a backend that is none" refused 2 "'10.0.1.11' is no backend: write ADDRESS:PORT" teal backends web green 10.0.1.11
 expect "a backend of the other address family" refused 2 "is of another address family" teal backends web green '[::1]:80'

@@ -12,15 +12,15 @@
 
 #define DEFAULT_CONFIG "/etc/teal/teal.yaml"
 
-/* Usage, prefixes and arity come from here; the manual's synopsis is checked against it by a test. */
+/* Usage, prefixes and arity come from here; 'make lint' holds the manual's synopsis against it. */
 static const struct command commands[] = {
 	{ "status", "[SERVICE] [--verdicts]", 0, 1, OPTION_VERDICTS, true, status_run, status_print,
 	  "services, colors, backends, health, flows; or what became of the packets" },
-	{ "switch", "SERVICE... COLOR [--force] [--wait[=SECONDS]]", 2, -1, OPTION_FORCE | OPTION_WAIT, true, switch_run,
+	{ "switch", "SERVICE... COLOR [--force] [--wait[=T]]", 2, -1, OPTION_FORCE | OPTION_WAIT, true, switch_run,
 	  switch_print, "send new connections to a color, in one step" },
 	{ "rollback", "SERVICE [--force]", 1, 1, OPTION_FORCE, true, rollback_run, rollback_print,
 	  "switch back to the previous color" },
-	{ "drain", "SERVICE [COLOR] [--wait[=SECONDS]]", 1, 2, OPTION_WAIT, true, drain_run, drain_print,
+	{ "drain", "SERVICE [COLOR] [--wait[=T]]", 1, 2, OPTION_WAIT, true, drain_run, drain_print,
 	  "connections left on the color that is not active; wait until there are none" },
 	{ "backends", "SERVICE COLOR [ADDRESS:PORT...]", 2, -1, 0, true, backends_run, backends_print,
 	  "show a color's backends, or replace them" },
@@ -86,6 +86,19 @@ static int number_parse(const char *option, const char *text, unsigned int *ret,
 	return 0;
 }
 
+/* A time such as 30, 30s, 5m or 1h, in seconds. */
+static int time_parse(const char *option, const char *text, unsigned int *ret, struct error *e)
+{
+	char *unit;
+	unsigned long number = strtoul(text, &unit, 10);
+	unsigned int seconds = !*unit || !strcmp(unit, "s") ? 1 : !strcmp(unit, "m") ? 60 : !strcmp(unit, "h") ? 3600 : 0;
+
+	if (*text < '0' || *text > '9' || !number || number > 1000000 || !seconds)
+		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes a time such as 30s, 5m or 1h, not '%s'", option, text);
+	*ret = number * seconds;
+	return 0;
+}
+
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },	       { "quiet", no_argument, NULL, 'q' },
 	{ "no-color", no_argument, NULL, 'n' },	       { "pin-dir", required_argument, NULL, 'p' },
@@ -115,7 +128,7 @@ static int option_take(int option, struct command_options *o, unsigned int *spec
 	case 'w':
 		*special |= OPTION_WAIT;
 		o->wait = true;
-		return optarg ? number_parse("wait", optarg, &o->wait_seconds, e) : 0;
+		return optarg ? time_parse("wait", optarg, &o->wait_seconds, e) : 0;
 	default: return error_set(e, EXIT_USAGE, EINVAL, "an option was not understood: see 'teal --help'");
 	}
 }
