@@ -121,7 +121,10 @@ teald_reload
 expect "a color without backends is refused with 3, also by force" \
 	refused 3 "green of web has no backend: give it some with 'teal backends web green ADDRESS:PORT...'" \
 	teal switch web green --force
+expect "of several services, one without a backend: none is switched" \
+	refused 3 "green of web has no backend" teal switch echo web green
 before=$(teal status --json)
+expect "and the other one is where it was" is "$(active_color echo)" blue
 lines=$(log_lines)
 sed -i 's/name: web$/nmae: web/' "$LAB_DIR/teal.yaml"
 kill -HUP "$TEALD_PID"

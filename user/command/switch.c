@@ -33,12 +33,12 @@ static int switch_one(struct command_context *c, struct service *s, enum teal_co
 	return 0;
 }
 
-/* One service's answer stands alone, several stand in a list. */
+/* One service's answer stands alone, several stand in a list, and none is no answer. */
 static json_t *answer_of(json_t *list)
 {
 	json_t *only = json_array_size(list) == 1 ? json_incref(json_array_get(list, 0)) : NULL;
 
-	if (!only)
+	if (json_array_size(list) > 1)
 		return list;
 	json_decref(list);
 	return only;
@@ -73,6 +73,8 @@ int switch_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	}
 	for (int i = 0; i < count && !error; i++)
 		error = service_find(c->tables, argv[i], &services[i], e);
+	for (int i = 0; i < count && !error; i++) /* all of them, before the first is switched */
+		error = switch_check(c->tables, &services[i], color, c->options.force, e);
 	for (int i = 0; i < count && !error; i++)
 		error = switch_one(c, &services[i], color, list, e);
 	*ret_answer = answer_of(list);

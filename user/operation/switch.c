@@ -8,9 +8,7 @@
 #include "common/cleanup.h"
 #include "table/slot.h"
 
-/* Refuses a color that nobody would answer on. */
-static int color_check(const struct tables *t, const struct service *s, enum teal_color color, bool force,
-		       struct error *e)
+int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	unsigned int count, configured = 0, usable = 0;
@@ -87,7 +85,7 @@ int switch_color(const struct tables *t, const char *state_dir, struct service *
 	struct switch_result result = { .from = s->info.active, .to = color };
 	__u64 began = table_clock();
 	enum teal_color slot;
-	int error = color_check(t, s, color, force, e);
+	int error = switch_check(t, s, color, force, e);
 
 	if (!error)
 		error = record_check(state_dir, e);

@@ -14,6 +14,12 @@ struct switch_result {
 };
 
 /*
+ * Refuses a color that nobody would answer on: without backends, or (unless `force`) with none that is up.
+ * Returns 0, or a negative errno with a sentence (EXIT_REFUSED).
+ */
+int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e);
+
+/*
  * Sends the new flows of a service to a color, in one step, and records it for the next boot.
  * @force  even if none of its backends is up
  * Returns 0, or a negative errno with a sentence.  Refused (EXIT_REFUSED) before anything changes if the color has no
