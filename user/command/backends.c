@@ -107,7 +107,7 @@ int backends_run(struct command_context *c, int argc, char **argv, json_t **ret_
 	_cleanup_close_ int lock = -1;
 	enum teal_color color;
 	struct service s;
-	int error = wanted ? command_color(argv[1], &color, e) : -ENOMEM;
+	int error = wanted ? argument_color(argv[1], &color, e) : -ENOMEM;
 
 	if (!error && argc > 2)
 		error = lock = lock_take(c->options.pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);

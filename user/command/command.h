@@ -65,8 +65,13 @@ COMMAND(flows);
 COMMAND(doctor);
 COMMAND(version);
 
-/* "blue" or "green" of an argument.  Returns 0, or -EINVAL with a sentence (EXIT_USAGE). */
-int command_color(const char *text, enum teal_color *ret, struct error *e);
+/*
+ * What words of the command line mean: blue or green; a whole number from 1 on; a time such as 30, 30s, 5m or 1h, in
+ * seconds.  Return 0, or -EINVAL with a sentence (EXIT_USAGE).
+ */
+int argument_color(const char *text, enum teal_color *ret, struct error *e);
+int argument_number(const char *option, const char *text, unsigned int *ret, struct error *e);
+int argument_time(const char *option, const char *text, unsigned int *ret, struct error *e);
 
 /*
  * Waits until a color has no live flows, telling how many are left on the way.

@@ -71,7 +71,7 @@ int drain_run(struct command_context *c, int argc, char **argv, json_t **ret_ans
 		return error;
 	color = color_other(s.info.active);
 	if (argc > 1)
-		error = command_color(argv[1], &color, e);
+		error = argument_color(argv[1], &color, e);
 	if (error)
 		return error;
 	if (color == s.info.active)

@@ -158,7 +158,7 @@ static int search_prepare(struct search *search, const char *service, struct err
 	search->color = TEAL_NO_COLOR;
 	search->now = table_clock();
 	if (options->color)
-		error = command_color(options->color, &search->color, e);
+		error = argument_color(options->color, &search->color, e);
 	if (!error && options->client)
 		error = prefix_parse(options->client, search, e);
 	if (!error && service)

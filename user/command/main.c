@@ -74,31 +74,6 @@ static const struct command *command_find(const char *name, struct error *e)
 	return NULL;
 }
 
-/* A whole number from 1 on. */
-static int number_parse(const char *option, const char *text, unsigned int *ret, struct error *e)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || !number || number > 1000000000)
-		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes a whole number from 1 on, not '%s'", option, text);
-	*ret = number;
-	return 0;
-}
-
-/* A time such as 30, 30s, 5m or 1h, in seconds. */
-static int time_parse(const char *option, const char *text, unsigned int *ret, struct error *e)
-{
-	char *unit;
-	unsigned long number = strtoul(text, &unit, 10);
-	unsigned int seconds = !*unit || !strcmp(unit, "s") ? 1 : !strcmp(unit, "m") ? 60 : !strcmp(unit, "h") ? 3600 : 0;
-
-	if (*text < '0' || *text > '9' || !number || number > 1000000 || !seconds)
-		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes a time such as 30s, 5m or 1h, not '%s'", option, text);
-	*ret = number * seconds;
-	return 0;
-}
-
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },	       { "quiet", no_argument, NULL, 'q' },
 	{ "no-color", no_argument, NULL, 'n' },	       { "pin-dir", required_argument, NULL, 'p' },
@@ -124,11 +99,11 @@ static int option_take(int option, struct command_options *o, unsigned int *spec
 	case 'c': *special |= OPTION_COLOR; o->color = optarg; return 0;
 	case 'l': *special |= OPTION_CLIENT; o->client = optarg; return 0;
 	case 'g': *special |= OPTION_CONFIG; o->config_file = optarg; return 0;
-	case 'm': *special |= OPTION_LIMIT; return number_parse("limit", optarg, &o->limit, e);
+	case 'm': *special |= OPTION_LIMIT; return argument_number("limit", optarg, &o->limit, e);
 	case 'w':
 		*special |= OPTION_WAIT;
 		o->wait = true;
-		return optarg ? time_parse("wait", optarg, &o->wait_seconds, e) : 0;
+		return optarg ? argument_time("wait", optarg, &o->wait_seconds, e) : 0;
 	default: return error_set(e, EXIT_USAGE, EINVAL, "an option was not understood: see 'teal --help'");
 	}
 }

@@ -10,13 +10,6 @@
 #include "common/cleanup.h"
 #include "operation/lock.h"
 
-int command_color(const char *text, enum teal_color *ret, struct error *e)
-{
-	if (!color_parse(text, ret))
-		return 0;
-	return error_set(e, EXIT_USAGE, EINVAL, "'%s' is no color: it must be blue or green", text);
-}
-
 /* Switches one service and appends what came of it to the list.  The lock is held. */
 static int switch_one(struct command_context *c, struct service *s, enum teal_color color, json_t *list,
 		      struct error *e)
@@ -64,7 +57,7 @@ int switch_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	int count = argc - 1, error;
 	enum teal_color color;
 
-	error = services && list ? command_color(argv[count], &color, e) : -ENOMEM;
+	error = services && list ? argument_color(argv[count], &color, e) : -ENOMEM;
 	if (!error)
 		lock = lock_take(c->options.pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
 	if (lock < 0) {

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "common/cleanup.h"
+#include "daemon/capability.h"
 #include "daemon/log.h"
 #include "daemon/netdev.h"
 #include "teal.skel.h"
@@ -40,7 +41,7 @@ static struct bpf_program *hook_program(struct teal_bpf *bpf, int hook)
 	return hook == XDP ? bpf->progs.teal_xdp : hook == INGRESS ? bpf->progs.teal_ingress : bpf->progs.teal_egress;
 }
 
-const char *attach_mode_name(enum device_mode mode)
+static const char *attach_mode_name(enum device_mode mode)
 {
 	static const char *const names[] = { "auto", "native", "generic", "tc" };
 
@@ -94,16 +95,6 @@ static int link_update(int link, int program, __u32 index)
 	old = bpf_prog_get_fd_by_id(info.prog_id);
 	options.old_prog_fd = old;
 	return bpf_link_update(link, program, &options) ? -errno : 0;
-}
-
-/* The XDP flags that a pinned link was made with, as a mode; MODE_AUTO if that cannot be told. */
-static enum device_mode link_mode(__u32 index)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-
-	if (bpf_xdp_query(index, 0, &query))
-		return MODE_AUTO;
-	return query.attach_mode == XDP_ATTACHED_SKB ? MODE_GENERIC : MODE_NATIVE;
 }
 
 /* Whether a program of that name is attached already, by somebody we do not know of. */
@@ -191,7 +182,7 @@ static int hook_attach(struct teal_bpf *bpf, const char *pin_dir, const struct n
 
 	if (!path)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	if (link >= 0 && hook == XDP && link_mode(device->index) != mode) {
+	if (link >= 0 && hook == XDP && netdev_xdp_mode(device->index) != (mode == MODE_GENERIC ? XDP_ATTACHED_SKB : XDP_ATTACHED_DRV)) {
 		unlink(path);
 		close_p(&link);
 		link = -1;
@@ -325,56 +316,9 @@ int attach(struct teal_bpf *bpf, const char *pin_dir, const struct config *confi
 		return error;
 	strangers_detach(pin_dir, config, list, count);
 	*ret_missing = missing;
-	error = attach_capabilities(bpf);
+	error = capability_write(bpf);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the table devices: %s", strerror(-error));
-	return 0;
-}
-
-/* On kernels that do not tell, only where teal's own program runs in the driver and the far end is a wire. */
-static bool can_redirect_xdp(const struct netdev *device)
-{
-	if (device->features_known)
-		return device->xdp_features & NETDEV_XDP_NDO_XMIT;
-	return strcmp(device->driver, "veth") && link_mode(device->index) == MODE_NATIVE;
-}
-
-/* A veth forgets to tell its far end of a transmitted frame, unless an XDP program runs there too. */
-static bool can_transmit_xdp(const struct netdev *device)
-{
-	return strcmp(device->driver, "veth") && link_mode(device->index) == MODE_NATIVE;
-}
-
-int attach_capabilities(struct teal_bpf *bpf)
-{
-	_cleanup_free_ struct netdev *list = NULL;
-	int table = bpf_map__fd(bpf->maps.devices);
-	unsigned int count = 0;
-	__u32 key, next;
-	int error = netdev_list(&list, &count);
-
-	if (error)
-		return error;
-	for (error = bpf_map_get_next_key(table, NULL, &next); !error;
-	     error = bpf_map_get_next_key(table, &key, &next)) {
-		bool exists = false;
-
-		key = next;
-		for (unsigned int i = 0; i < count && !exists; i++)
-			exists = list[i].index == key;
-		if (!exists)
-			bpf_map_delete_elem(table, &key);
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		const struct teal_device row = {
-			.can_redirect_xdp = can_redirect_xdp(&list[i]),
-			.can_redirect_tc = list[i].is_ethernet,
-			.can_transmit_xdp = can_transmit_xdp(&list[i]),
-		};
-
-		if (bpf_map_update_elem(table, &list[i].index, &row, BPF_ANY))
-			return -errno;
-	}
 	return 0;
 }
 

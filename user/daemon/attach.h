@@ -20,13 +20,7 @@ struct teal_bpf;
 int attach(struct teal_bpf *bpf, const char *pin_dir, const struct config *config, unsigned int *ret_missing,
 	   struct error *e);
 
-/* Writes what every device can do with a redirected frame.  Returns 0 or a negative errno. */
-int attach_capabilities(struct teal_bpf *bpf);
-
 /* Takes every program of teal's off every device.  Returns 0 or a negative errno with a sentence. */
 int attach_remove(const char *pin_dir, struct error *e);
-
-/* "native", "generic" or "tc": how a device is served in that mode. */
-const char *attach_mode_name(enum device_mode mode);
 
 #endif

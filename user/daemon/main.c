@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 #include "daemon/apply.h"
 #include "daemon/attach.h"
+#include "daemon/capability.h"
 #include "daemon/load.h"
 #include "daemon/log.h"
 #include "daemon/netdev.h"
@@ -161,7 +162,7 @@ static void daemon_on_change(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (!uv_fileno((uv_handle_t *)poll, &fd))
 		netdev_drain(fd);
-	attach_capabilities(d->bpf);
+	capability_write(d->bpf);
 	/* A device is born in several steps: look once they are done. */
 	if (!uv_is_active((uv_handle_t *)&d->device_timer))
 		uv_timer_start(&d->device_timer, daemon_on_timer, DEVICES_MS, 0);

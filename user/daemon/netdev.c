@@ -11,9 +11,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <bpf/libbpf.h>
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
@@ -211,6 +213,13 @@ int netdev_list(struct netdev **ret, unsigned int *ret_count)
 	*ret = list.devices;
 	*ret_count = list.count;
 	return 0;
+}
+
+__u8 netdev_xdp_mode(__u32 index)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	return bpf_xdp_query(index, 0, &query) ? XDP_ATTACHED_NONE : query.attach_mode;
 }
 
 /* A socket that hears of one multicast group.  It outlives its mnl wrapper. */

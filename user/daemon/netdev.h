@@ -23,6 +23,9 @@ struct netdev {
 /* All devices of this network namespace; give *ret to free().  Returns 0 or a negative errno. */
 int netdev_list(struct netdev **ret, unsigned int *ret_count);
 
+/* How an XDP program is attached there: XDP_ATTACHED_DRV, XDP_ATTACHED_SKB..., XDP_ATTACHED_NONE if that cannot be told. */
+__u8 netdev_xdp_mode(__u32 index);
+
 /*
  * Descriptors that become readable when a link or its XDP features change; netdev_drain() empties one.
  * netdev_watch_features() returns -ENOTSUP on kernels without them.  Both return a descriptor or a negative errno.
