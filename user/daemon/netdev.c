@@ -95,18 +95,26 @@ static int family_answer(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+/* A generic netlink request in `buffer`, without its attributes. */
+static struct nlmsghdr *generic_request(char *buffer, __u16 family, __u16 flags, __u8 command)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct genlmsghdr *generic;
+
+	message->nlmsg_type = family;
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	generic = mnl_nlmsg_put_extra_header(message, sizeof(*generic));
+	generic->cmd = command;
+	generic->version = 1;
+	return message;
+}
+
 /* What the generic netlink family of devices is called in this kernel.  Returns 0, or -ENOENT before Linux 6.3. */
 static int family_find(struct family *ret)
 {
 	char buffer[256];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *generic;
+	struct nlmsghdr *message = generic_request(buffer, GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY);
 
-	message->nlmsg_type = GENL_ID_CTRL;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	generic = mnl_nlmsg_put_extra_header(message, sizeof(*generic));
-	generic->cmd = CTRL_CMD_GETFAMILY;
-	generic->version = 1;
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
 	*ret = (struct family){};
 	return request(NETLINK_GENERIC, message, family_answer, ret);
@@ -173,18 +181,11 @@ static int links_read(struct list *list)
 static void features_read(struct list *list)
 {
 	char buffer[256];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *generic;
 	struct family family;
 
-	if (family_find(&family))
-		return;
-	message->nlmsg_type = family.id;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	generic = mnl_nlmsg_put_extra_header(message, sizeof(*generic));
-	generic->cmd = NETDEV_CMD_DEV_GET;
-	generic->version = 1;
-	request(NETLINK_GENERIC, message, features_answer, list);
+	if (!family_find(&family))
+		request(NETLINK_GENERIC, generic_request(buffer, family.id, NLM_F_DUMP, NETDEV_CMD_DEV_GET), features_answer,
+			list);
 }
 
 static void driver_read(int socket, struct netdev *device)
