@@ -65,7 +65,7 @@ static __always_inline int flow_begin(const struct segment *s, const bool ipv6)
 	};
 
 	if (!row.backend)
-		return AS_ANSWER(TEAL_DROP_NO_BACKEND);
+		return AS_ANSWER(TEAL_REFUSE_NO_BACKEND);
 	bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), &row, BPF_ANY);
 	return row.backend;
 }

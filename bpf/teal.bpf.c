@@ -34,7 +34,7 @@ static __always_inline enum teal_verdict way_in(struct packet *p, const struct t
 		return verdict;
 	backend = backend_get(id, service->id);
 	if (!backend)
-		return TEAL_DROP_NO_BACKEND;
+		return TEAL_REFUSE_NO_BACKEND;
 	count = counters_get(id);
 	if (count) {
 		count->packets_in++;
@@ -220,6 +220,7 @@ static __always_inline enum teal_verdict packet(struct packet *p, const enum hoo
 #define TEAL_ACTION_PASS 0
 #define TEAL_ACTION_SENT 1
 #define TEAL_ACTION_DROP 2
+#define TEAL_ACTION_REFUSE 3
 #define X(action, name, sentence) | (TEAL_ACTION_##action == wanted ? 1ULL << TEAL_##action##_##name : 0)
 static __always_inline bool verdict_is(enum teal_verdict verdict, const int wanted)
 {
@@ -235,7 +236,7 @@ int teal_xdp(struct xdp_md *ctx)
 
 	if (verdict_is(verdict, TEAL_ACTION_SENT))
 		return p.transmit ? XDP_TX : bpf_redirect(p.out, 0);
-	return verdict_is(verdict, TEAL_ACTION_DROP) ? XDP_DROP : XDP_PASS;
+	return verdict_is(verdict, TEAL_ACTION_PASS) ? XDP_PASS : XDP_DROP;
 }
 
 SEC("tc")
@@ -246,7 +247,7 @@ int teal_ingress(struct __sk_buff *ctx)
 
 	if (verdict_is(verdict, TEAL_ACTION_SENT))
 		return bpf_redirect(p.out, 0);
-	return verdict_is(verdict, TEAL_ACTION_DROP) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return verdict_is(verdict, TEAL_ACTION_PASS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 SEC("tc")
@@ -255,7 +256,7 @@ int teal_egress(struct __sk_buff *ctx)
 	struct packet p = { .ctx = ctx };
 	enum teal_verdict verdict = packet(&p, HOOK_TC_EGRESS);
 
-	return verdict_is(verdict, TEAL_ACTION_DROP) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return verdict_is(verdict, TEAL_ACTION_PASS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 SEC("iter/bpf_map_elem")

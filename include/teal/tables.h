@@ -20,7 +20,7 @@
 
 #include "teal/verdicts.h"
 
-#define TEAL_LAYOUT 1U	      /* goes up whenever a row, a key or a table changes */
+#define TEAL_LAYOUT 2U	      /* goes up whenever a row, a key or a table changes */
 #define TEAL_NAME_SIZE 32     /* a service's name with its NUL */
 #define TEAL_NEXTHOP_SLOTS 1024U /* remembered next hops to clients, a CPU; a power of two */
 
@@ -47,14 +47,15 @@ enum __attribute__((packed)) teal_health {
 };
 
 /*
- * The state of a flow (conntrack's terms).  Word sized: the data path moves it by compare-and-swap,
- * so that two FINs on two CPUs are both seen.  From TEAL_CLOSING on the flow has ended:
- * it no longer counts as live and expires soon.
+ * The state of a flow (conntrack's terms).  Before TEAL_CLIENT_ENDING a plain packet cannot change it.
+ * From TEAL_CLOSING on the flow has ended: it no longer counts as live and expires soon.
  */
 enum teal_state {
 	TEAL_ESTABLISHED,
-	TEAL_CLIENT_FIN,      /* half-closed: the client will send no more */
+	TEAL_CLIENT_FIN,      /* half-closed: the client will send no more, and the backend knows */
 	TEAL_BACKEND_FIN,     /* half-closed: the backend will send no more */
+	TEAL_CLIENT_ENDING,   /* a FIN in the client's name; true once the backend acknowledges exactly that */
+	TEAL_BOTH_ENDING,     /* the same, and the backend will send no more */
 	TEAL_CLOSING,	      /* both have sent FIN */
 	TEAL_RESET_BY_CLIENT, /* believed until somebody shows otherwise */
 	TEAL_RESET,	      /* by the backend: final */
@@ -75,6 +76,16 @@ struct teal_service {
 	__u16 flags;
 };
 _Static_assert(sizeof(struct teal_service) == 4, "map ABI");
+
+/* Of a service's flags. */
+#define TEAL_SERVICE_SOURCE 1U /* new flows reach their backends from the address in `sources` */
+#define TEAL_SERVICE_MOVE 2U   /* UDP: a flow whose color is no longer the one that new flows get is a new flow */
+
+/* sources: service id -> the edge's address that its backends see (`source:`).  Writer: control.  Reader: data path. */
+struct teal_source {
+	__u8 address[16]; /* kept after `source:` is gone, for the flows that began with it; all zeros: never had one */
+};
+_Static_assert(sizeof(struct teal_source) == 16, "map ABI");
 
 /* service_info: what people know of a service; the data path never reads it.  Writer: control. */
 struct teal_service_info {
@@ -111,7 +122,7 @@ _Static_assert(sizeof(struct teal_backend) == 64, "one cache line");
 struct teal_endpoint {
 	__u32 backend;
 	__u16 service;
-	__u16 pad;
+	__u16 has_source; /* 1: its service has a row in `sources` */
 };
 _Static_assert(sizeof(struct teal_endpoint) == 8, "map ABI");
 
@@ -135,12 +146,14 @@ _Static_assert(sizeof(struct teal_flow6_key) == 20, "map ABI");
 
 struct teal_flow {
 	__u64 seen; /* monotonic ns of the last packet, to within a second */
+	enum teal_state state; /* with `acked` one 8-byte word, moved by compare-and-swap: two CPUs may see two FINs */
+	__u32 acked; /* TCP: what the backend was last seen to acknowledge, to within 4 MiB and a second;
+			TEAL_*_ENDING: what would acknowledge the client's FIN */
 	__u32 backend;
-	enum teal_state state;
-	__u32 acked; /* TCP: what the backend was last seen to acknowledge, to within 4 MiB and a second */
-	__u32 pad;
+	__u16 source_port; /* the port of its service's source address that the backend sees, 0: the client's own */
+	__u16 pad;
 };
-_Static_assert(sizeof(struct teal_flow) == 24, "map ABI: up to 32 bytes cost the same slab");
+_Static_assert(sizeof(struct teal_flow) == 24, "map ABI: a row of flows6 just fits a slab of 96 bytes");
 
 /* pending4, pending6 (LRU): a flow whose handshake is not proven yet.  Writer and deleter: data path. */
 struct teal_pending {
@@ -148,9 +161,42 @@ struct teal_pending {
 	__u32 backend;
 	__u32 client_sequence;	/* TCP: of the client's SYN; another number is another connection */
 	__u32 backend_sequence; /* TCP: of the backend's SYN-ACK, once answered */
-	__u32 answered;		/* 1: backend_sequence is known */
+	__u16 answered;		/* 1: backend_sequence is known */
+	__u16 source_port;	/* as in struct teal_flow */
 };
 _Static_assert(sizeof(struct teal_pending) == 24, "map ABI");
+
+/*
+ * snat4, snat6: a port of a service's source address, in use towards a backend -> the flow that uses it.
+ * A row lives just as long as its flow's.  Writer: data path.  Deleter: data path, sweep.
+ * snat_pending4, snat_pending6 (LRU): the same for flows that are pending.  Writer and deleter: data path.
+ */
+struct teal_snat_key {
+	__u32 backend;
+	__u16 port;
+	__u16 pad;
+};
+_Static_assert(sizeof(struct teal_snat_key) == 8, "map ABI");
+
+/* fragments (LRU): what the first fragment of a packet has shown, for the others.  Writer: data path. */
+struct teal_fragment_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__u32 id; /* the sender's; as it stands in the packet */
+	__u8 protocol; /* IPv4; IPv6's ids count for all protocols, so there it is 0 */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct teal_fragment_key) == 40, "map ABI");
+
+struct teal_fragment {
+	__u64 seen; /* monotonic ns of the first fragment */
+	__u32 backend; /* whose the packet is: it goes there, or comes from there */
+	__u16 source_port, destination_port;
+	__u16 snat_port; /* way in: of the source address towards the backend, 0: none */
+	enum teal_protocol protocol;
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct teal_fragment) == 24, "map ABI");
 
 /*
  * counters: a backend's, a CPU.  Writer: data path and sweep, each CPU its own row.
@@ -202,8 +248,11 @@ struct teal_meta {
 	__u64 reset_ns;
 	__u64 udp_unanswered_ns;
 	__u64 udp_ns;
+	__u64 netns; /* cookie of the network namespace that is served */
+	__u32 refuse_when_full; /* 1: a new flow that finds the flow table full is refused; 0: it goes on unrecorded */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct teal_meta) == 56, "map ABI");
+_Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 
 /*
  * The one list of tables: name (also the pin's), kind, key, row, rows by default, flags.
@@ -221,6 +270,12 @@ _Static_assert(sizeof(struct teal_meta) == 56, "map ABI");
 	X(flows6, HASH, struct teal_flow6_key, struct teal_flow, 1048576, TEAL_NO_PREALLOC)           \
 	X(pending4, LRU_HASH, struct teal_flow4_key, struct teal_pending, 262144, 0)                  \
 	X(pending6, LRU_HASH, struct teal_flow6_key, struct teal_pending, 262144, 0)                  \
+	X(sources, ARRAY, __u32, struct teal_source, 1024, 0)                                         \
+	X(snat4, HASH, struct teal_snat_key, struct teal_flow4_key, 1048576, TEAL_NO_PREALLOC)        \
+	X(snat6, HASH, struct teal_snat_key, struct teal_flow6_key, 1048576, TEAL_NO_PREALLOC)        \
+	X(snat_pending4, LRU_HASH, struct teal_snat_key, struct teal_flow4_key, 65536, 0)             \
+	X(snat_pending6, LRU_HASH, struct teal_snat_key, struct teal_flow6_key, 65536, 0)             \
+	X(fragments, LRU_HASH, struct teal_fragment_key, struct teal_fragment, 16384, 0)              \
 	X(counters, PERCPU_ARRAY, __u32, struct teal_counters, 4096, 0)                               \
 	X(verdicts, PERCPU_ARRAY, __u32, __u64, TEAL_VERDICT_COUNT, 0)                    \
 	X(devices, HASH, __u32, struct teal_device, 1024, TEAL_NO_PREALLOC)                           \

@@ -2,9 +2,10 @@
 /*
  * What became of a packet, and why: the one list of reasons.
  *
- * PASS  up to the host's own stack, or on its way out of it
- * SENT  straight out of a device
- * DROP  thrown away
+ * PASS    up to the host's own stack, or on its way out of it
+ * SENT    straight out of a device
+ * DROP    thrown away
+ * REFUSE  answered with a RST where it is TCP, otherwise thrown away
  *
  * The data path counts each in the table `verdicts`; `teal status --verdicts`
  * prints the sentences.  Add new reasons at the end: the row number is the ABI.
@@ -31,13 +32,16 @@
 	X(DROP, TRUNCATED, "the packet for a service ends inside a header")                      \
 	X(DROP, MALFORMED, "the packet for a service has a header that contradicts itself")      \
 	X(DROP, FLAGS, "TCP flags that no host sends: none, all, SYN with FIN or RST")           \
-	X(DROP, FRAGMENT, "a fragment for a service")                                            \
+	X(DROP, FRAGMENT, "a fragment for a service whose first part was not seen")                \
 	X(DROP, UDP6_CHECKSUM, "UDP over IPv6 without a checksum")                               \
-	X(DROP, NO_BACKEND, "the service has no table or no backend to give the new flow to")    \
+	X(REFUSE, NO_BACKEND, "the service has no table or no backend to give the new flow to")  \
 	X(DROP, REWRITE, "the packet could not be rewritten")                                    \
 	X(PASS, UNRECORDED, "counted besides: a new flow could not be recorded (table full, or no memory) and goes on without") \
 	X(PASS, ICMP_IN, "an ICMP error about a flow, on to its backend by the host's stack") \
-	X(PASS, ICMP_BACK, "an ICMP error about a flow, translated on its way out to the client")
+	X(PASS, ICMP_BACK, "an ICMP error about a flow, translated on its way out to the client") \
+	X(REFUSE, NO_PORT, "all ports of the service's source address that were tried are in use towards the backend") \
+	X(REFUSE, FULL, "the table of flows is full, and new ones are refused then")             \
+	X(PASS, BACK_SOURCE, "backend to client, its destination made the client again, left to the host's stack")
 
 enum teal_verdict {
 #define X(action, name, sentence) TEAL_##action##_##name,

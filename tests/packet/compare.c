@@ -39,8 +39,9 @@ void run_compare_counts(struct run *run)
 
 static void describe(char *text, size_t size, const struct lab_row *row, bool pending)
 {
-	static const char *const states[] = { "ESTABLISHED",	 "CLIENT_FIN", "BACKEND_FIN", "CLOSING",
-					      "RESET_BY_CLIENT", "RESET",      "REPLACED" };
+	static const char *const states[] = { "ESTABLISHED", "CLIENT_FIN", "BACKEND_FIN",     "CLIENT_ENDING",
+					      "BOTH_ENDING", "CLOSING",	   "RESET_BY_CLIENT", "RESET",
+					      "REPLACED" };
 	const double age = row ? (double)(__s64)(lab_now() - row->flow.seen) / LAB_SECOND : 0;
 
 	if (!row)

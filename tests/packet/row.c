@@ -125,7 +125,7 @@ static int action_of(const struct run *run, enum lab_hook hook, enum teal_verdic
 
 	if (!strncmp(row_verdict(verdict), "PASS", 4))
 		return hook == LAB_XDP ? XDP_PASS : TC_ACT_UNSPEC;
-	if (!strncmp(row_verdict(verdict), "DROP", 4))
+	if (!strncmp(row_verdict(verdict), "DROP", 4) || !strncmp(row_verdict(verdict), "REFUSE", 6))
 		return hook == LAB_XDP ? XDP_DROP : TC_ACT_SHOT;
 	if (hook != LAB_XDP)
 		return TC_ACT_REDIRECT;
@@ -147,7 +147,7 @@ static void run_program(struct run *run, enum lab_hook hook, __u32 device, enum 
 	if (got != action)
 		run_complain(run, "action: expected %d, got %d", action, got);
 	if (action == XDP_DROP || action == TC_ACT_SHOT)
-		if (!strncmp(row_verdict(verdict), "DROP", 4))
+		if (strncmp(row_verdict(verdict), "PASS", 4))
 			return;
 	verify_same(expected->bytes, expected->length, frame->bytes, frame->length, run_complain, run);
 	if (run->step->becomes || (!run->step->damage && run->step->repeat == ONCE && !run->step->packet.no_checksum))

@@ -61,7 +61,7 @@ static const struct row rows[] = {
 	UDP_ROW("a backend's packet that nobody asked for: passed untouched",
 		.steps = { { ANSWER_FROM(BLUE) } }),
 	UDP_ROW("no backend in the table: dropped, no state",
-		.steps = { { .act = SWITCH, .host = NOBODY }, { ASK, .verdict = TEAL_DROP_NO_BACKEND } }),
+		.steps = { { .act = SWITCH, .host = NOBODY }, { ASK, .verdict = TEAL_REFUSE_NO_BACKEND } }),
 	UDP_ROW("checksum 0, IPv4: stays 0, in both directions", .only = NOT_IPV6,
 		.steps = { { CLIENT_SENDS(.payload = 33, .no_checksum = true), GOES_TO(BLUE), PENDING(BLUE, 0) },
 			   { BACKEND_SENDS(BLUE, .payload = 33, .no_checksum = true), GOES_BACK,

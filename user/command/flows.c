@@ -63,8 +63,9 @@ static bool prefix_holds(const struct search *search, const __u8 client[16])
 
 static const char *state_name(enum teal_protocol protocol, enum teal_state state)
 {
-	static const char *const names[] = { "established", "client closed", "backend closed",
-					     "closing",	    "reset by client", "reset", "replaced" };
+	static const char *const names[] = { "established",	  "client closed", "backend closed", "client closing",
+					     "both closing",	  "closing",	   "reset by client", "reset",
+					     "replaced" };
 
 	if (protocol == TEAL_UDP)
 		return "answered";
