@@ -22,10 +22,10 @@
 static __always_inline void flow_delete(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
 	struct teal_counters *count = counters_get(flow->backend);
-	enum teal_state state = flow->state;
+	const union flow_phase now = flow_phase(flow);
 
 	/* One CPU wins the swap, and only that one deletes: the row under the key may be the successor already. */
-	if (state == TEAL_REPLACED || !flow_move(flow, state, TEAL_REPLACED))
+	if (now.state == TEAL_REPLACED || !flow_move(flow, now, TEAL_REPLACED, now.acked))
 		return;
 	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)) && count)
 		count->deleted++;
@@ -38,8 +38,9 @@ static __always_inline void flow_confirm(const struct teal_pending *pending, con
 	struct teal_flow row = {
 		.seen = s->now,
 		.backend = pending->backend,
-		.state = s->flags & TCP_FIN ? TEAL_CLIENT_FIN : TEAL_ESTABLISHED,
-		.acked = s->sequence, /* TCP: the backend has acknowledged the SYN */
+		.state = s->flags & TCP_FIN ? TEAL_CLIENT_ENDING : TEAL_ESTABLISHED,
+		/* TCP: the backend has acknowledged the SYN. */
+		.acked = s->flags & TCP_FIN ? s->sequence + s->payload + 1 : s->sequence,
 	};
 	struct teal_counters *count = counters_get(row.backend);
 	long error;
@@ -79,6 +80,16 @@ static __always_inline int flow_enter_open(struct teal_flow *flow, const struct 
 	return flow->backend;
 }
 
+/* Whoever goes on talking shows that a RST in the client's name was false. */
+static __always_inline void flow_revive(struct teal_flow *flow, const struct segment *s)
+{
+	const union flow_phase now = flow_phase(flow);
+
+	if (now.state == TEAL_RESET_BY_CLIENT && flow_move(flow, now, TEAL_ESTABLISHED, now.acked) &&
+	    s->flags & TCP_FIN)
+		flow_client_ends(flow, s);
+}
+
 /* A TCP packet of a client whose flow is not open: it begins one, proves one, or is the last of one. */
 static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
@@ -103,9 +114,8 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 	if (!flow)
 		return AS_ANSWER(TEAL_PASS_NO_FLOW);
 	flow_touch(flow, s);
-	if (s->payload && !(s->flags & TCP_RST) && flow->state == TEAL_RESET_BY_CLIENT &&
-	    flow_move(flow, TEAL_RESET_BY_CLIENT, TEAL_ESTABLISHED) && s->flags & TCP_FIN)
-		flow_client_ends(flow, s);
+	if (s->payload && !(s->flags & TCP_RST))
+		flow_revive(flow, s);
 	return flow->backend;
 }
 
@@ -153,7 +163,7 @@ __noinline int flow_enter_rare6(const struct segment *s)
 /* Whether nothing about the packet can change its flow's row. */
 static __always_inline bool flow_is_plain(const struct teal_flow *flow, const struct segment *s)
 {
-	return flow && flow->state < TEAL_CLOSING && !is_older(s->now, flow->seen, SECOND) &&
+	return flow && flow->state < TEAL_CLIENT_ENDING && !is_older(s->now, flow->seen, SECOND) &&
 	       !(s->flags & (TCP_FIN | TCP_RST));
 }
 
@@ -212,20 +222,6 @@ static __always_inline __s32 flow_ahead(const struct teal_flow *flow, const stru
 	return s->flags & TCP_ACK ? (__s32)(s->acknowledged - flow->acked) : 0;
 }
 
-/* What an open flow's packet from the backend changes in its row. */
-static __always_inline void flow_return_open(struct teal_flow *flow, const struct segment *s)
-{
-	bool second = is_older(s->now, flow->seen, SECOND);
-	__s32 ahead = flow_ahead(flow, s);
-
-	if (ahead > ACKED_STEP || (second && ahead > 0))
-		flow->acked = s->acknowledged;
-	if (second)
-		flow->seen = s->now;
-	if (s->flags & (TCP_FIN | TCP_RST))
-		flow_backend_ends(flow, s);
-}
-
 /* As flow_enter_rare(), of a packet that comes from `backend`.  Returns whether it belongs to a flow of that backend. */
 static __always_inline int flow_return_rare(const struct segment *caller, __u32 backend, const bool ipv6)
 {
@@ -236,7 +232,7 @@ static __always_inline int flow_return_rare(const struct segment *caller, __u32 
 	if (flow && flow_is_open(flow, s)) {
 		if (flow->backend != backend)
 			return false;
-		flow_return_open(flow, s);
+		flow_backend_says(flow, s);
 		return true;
 	}
 	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
@@ -251,8 +247,12 @@ static __always_inline int flow_return_rare(const struct segment *caller, __u32 
 	if (!flow || flow->backend != backend)
 		return false;
 	flow_touch(flow, s);
-	if (!pending && flow->state == TEAL_RESET_BY_CLIENT && !(s->flags & TCP_RST))
-		flow_move(flow, TEAL_RESET_BY_CLIENT, s->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED);
+	if (!pending && !(s->flags & TCP_RST)) {
+		const union flow_phase now = flow_phase(flow);
+
+		if (now.state == TEAL_RESET_BY_CLIENT)
+			flow_move(flow, now, s->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED, now.acked);
+	}
 	return true;
 }
 

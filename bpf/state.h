@@ -73,32 +73,61 @@ static __always_inline void flow_touch(struct teal_flow *flow, const struct segm
 		flow->seen = s->now;
 }
 
-/*
- * Moves a flow from one state to another, unless another CPU was first.  Compare-and-swap in place loses
- * no transition; a whole-row update would, when both ends close at once on two CPUs.
- */
-static __always_inline bool flow_move(struct teal_flow *flow, enum teal_state from, enum teal_state to)
+/* A flow's state and what was acknowledged: they change together, or FINs on two CPUs would overwrite each other. */
+union flow_phase {
+	struct {
+		enum teal_state state;
+		__u32 acked;
+	};
+	__u64 word;
+};
+
+static __always_inline union flow_phase flow_phase(const struct teal_flow *flow)
 {
+	return (union flow_phase){ .word = *(volatile __u64 *)&flow->state };
+}
+
+/* Moves a flow from what was read to what follows from it, unless another CPU was first. */
+static __always_inline bool flow_move(struct teal_flow *flow, union flow_phase from, enum teal_state state, __u32 acked)
+{
+	const union flow_phase to = { .state = state, .acked = acked };
 	struct teal_counters *count = counters_get(flow->backend);
 
-	if (__sync_val_compare_and_swap((__u32 *)&flow->state, (__u32)from, (__u32)to) != (__u32)from)
+	if (__sync_val_compare_and_swap((__u64 *)&flow->state, from.word, to.word) != from.word)
 		return false;
 	if (count)
-		count->ended += (to >= TEAL_CLOSING) - (from >= TEAL_CLOSING);
+		count->ended += (to.state >= TEAL_CLOSING) - (from.state >= TEAL_CLOSING);
 	return true;
 }
 
-/* FIN of one side.  Another CPU may see the other side's at this moment, so the move is tried again. */
-static __always_inline void flow_fin(struct teal_flow *flow, enum teal_state half, enum teal_state other_half)
-{
-	for (int tries = 0; tries < 3; tries++) {
-		enum teal_state state = *(volatile enum teal_state *)&flow->state;
+/* The same again with whatever another CPU made of it: what moved is judged anew, a few times. */
+#define FLOW_TRIES 3
 
-		if (state == TEAL_ESTABLISHED) {
-			if (flow_move(flow, state, half))
+/*
+ * A client's RST or FIN: believed only near what the backend has acknowledged, for anybody can send one.
+ * A FIN is only noted: the backend's acknowledgment of just that number will prove it.
+ */
+static __always_inline void flow_client_ends(struct teal_flow *flow, const struct segment *s)
+{
+	const __u32 end = s->sequence + s->payload + 1;
+
+	for (int tries = 0; tries < FLOW_TRIES; tries++) {
+		const union flow_phase now = flow_phase(flow);
+		const bool ending = now.state == TEAL_CLIENT_ENDING || now.state == TEAL_BOTH_ENDING;
+		/* While a FIN is noted, what was acknowledged lies up to a window before it. */
+		const __u32 back = ending ? WINDOW : 0;
+
+		if (s->sequence - now.acked + back > WINDOW + back)
+			return;
+		flow->seen = s->now;
+		if (s->flags & TCP_RST) {
+			if (flow_move(flow, now, TEAL_RESET_BY_CLIENT, now.acked))
 				return;
-		} else if (state == other_half) {
-			if (flow_move(flow, state, TEAL_CLOSING))
+		} else if (now.state == TEAL_ESTABLISHED || now.state == TEAL_CLIENT_ENDING) {
+			if (flow_move(flow, now, TEAL_CLIENT_ENDING, end))
+				return;
+		} else if (now.state == TEAL_BACKEND_FIN || now.state == TEAL_BOTH_ENDING) {
+			if (flow_move(flow, now, TEAL_BOTH_ENDING, end))
 				return;
 		} else {
 			return;
@@ -106,25 +135,55 @@ static __always_inline void flow_fin(struct teal_flow *flow, enum teal_state hal
 	}
 }
 
-/* A client's RST or FIN: believed only near what the backend has acknowledged, for anybody can send one. */
-static __always_inline void flow_client_ends(struct teal_flow *flow, const struct segment *s)
+/* The state after the backend has acknowledged `acked`: just the noted FIN makes it true, more makes it false. */
+static __always_inline enum teal_state flow_acknowledged(union flow_phase now, __u32 acked)
 {
-	if (s->sequence - flow->acked > WINDOW)
-		return;
-	flow->seen = s->now;
-	if (s->flags & TCP_RST)
-		flow_move(flow, flow->state, TEAL_RESET_BY_CLIENT);
-	else
-		flow_fin(flow, TEAL_CLIENT_FIN, TEAL_BACKEND_FIN);
+	const bool both = now.state == TEAL_BOTH_ENDING;
+
+	if ((__s32)(acked - now.acked) < 0 || (!both && now.state != TEAL_CLIENT_ENDING))
+		return now.state;
+	if (acked == now.acked)
+		return both ? TEAL_CLOSING : TEAL_CLIENT_FIN;
+	return both ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED;
 }
 
-static __always_inline void flow_backend_ends(struct teal_flow *flow, const struct segment *s)
+/* The state after the backend's FIN or RST. */
+static __always_inline enum teal_state flow_backend_ended(enum teal_state state, __u8 flags)
 {
-	flow->seen = s->now;
-	if (s->flags & TCP_RST)
-		flow_move(flow, flow->state, TEAL_RESET);
-	else
-		flow_fin(flow, TEAL_BACKEND_FIN, TEAL_CLIENT_FIN);
+	if (flags & TCP_RST)
+		return TEAL_RESET;
+	switch (state) {
+	case TEAL_ESTABLISHED:
+		return TEAL_BACKEND_FIN;
+	case TEAL_CLIENT_FIN:
+		return TEAL_CLOSING;
+	case TEAL_CLIENT_ENDING:
+		return TEAL_BOTH_ENDING;
+	default:
+		return state;
+	}
+}
+
+/* What an open flow's packet from the backend changes in its row. */
+static __always_inline void flow_backend_says(struct teal_flow *flow, const struct segment *s)
+{
+	const bool ends = s->flags & (TCP_FIN | TCP_RST), second = is_older(s->now, flow->seen, SECOND);
+
+	for (int tries = 0; tries < FLOW_TRIES; tries++) {
+		const union flow_phase now = flow_phase(flow);
+		const __s32 ahead = s->flags & TCP_ACK ? (__s32)(s->acknowledged - now.acked) : 0;
+		enum teal_state state = s->flags & TCP_ACK ? flow_acknowledged(now, s->acknowledged) : now.state;
+		__u32 acked = now.acked;
+
+		if (ahead > 0 && (ahead > ACKED_STEP || second || ends || state != now.state))
+			acked = s->acknowledged;
+		if (ends)
+			state = flow_backend_ended(state, s->flags);
+		if (second || ends)
+			flow->seen = s->now;
+		if ((state == now.state && acked == now.acked) || flow_move(flow, now, state, acked))
+			return;
+	}
 }
 
 #endif

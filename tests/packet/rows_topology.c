@@ -141,7 +141,7 @@ static const struct row rows[] = {
 	    .steps = { { CLIENT_SENDS(DATA), GOES_TO(BLUE) },
 		       { BACKEND_SENDS(BLUE, DATA), GOES_BACK },
 		       { CLIENT_SENDS(.flags = FIN | ACK, .sequence = 5040), GOES_TO(BLUE),
-			 FLOW(BLUE, TEAL_CLIENT_FIN, 5000) } }),
+			 FLOW(BLUE, TEAL_CLIENT_ENDING, 5041) } }),
 	ROW("flows full: the same client port again after closing takes its own old place", .only = SMALL | FULL,
 	    .flow = { IS, GREEN, TEAL_CLOSING, 5000, 0 },
 	    .steps = { SYN_BY(TEAL_SENT_IN, BLUE),
