@@ -34,6 +34,19 @@ struct {
 	__array(values, struct dispatch_table);
 } dispatch SEC(".maps");
 
+/* previews: the same for the clients in `preview_clients`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, __u32);
+	__uint(max_entries, 1024);
+	__array(values, struct dispatch_table);
+} previews SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20); /* bytes */
+} events SEC(".maps");
+
 static __always_inline const struct teal_meta *meta_get(void)
 {
 	__u32 only = 0;

@@ -26,7 +26,7 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
-enum { EPERM = 1, ENOENT = 2, EEXIST = 17, EINVAL = 22 };
+enum { EPERM = 1, ENOENT = 2, E2BIG = 7, EFAULT = 14, EBUSY = 16, EEXIST = 17, EINVAL = 22 };
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
@@ -34,6 +34,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -50,6 +51,7 @@ enum {
 
 enum {
 	BPF_F_PSEUDO_HDR = 1U << 4,
+	BPF_F_RECOMPUTE_CSUM = 1U << 0,
 	BPF_F_MARK_MANGLED_0 = 1U << 5,
 	BPF_F_IPV6 = 1U << 7,
 };

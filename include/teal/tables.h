@@ -20,8 +20,12 @@
 
 #include "teal/verdicts.h"
 
-#define TEAL_LAYOUT 2U	      /* goes up whenever a row, a key or a table changes */
+#define TEAL_LAYOUT 3U	      /* goes up whenever a row, a key or a table changes */
 #define TEAL_NAME_SIZE 32     /* a service's name with its NUL */
+#define TEAL_SERVICE_SLOTS 4096U  /* rows of service_slots; a power of two */
+#define TEAL_ENDPOINT_SLOTS 16384U /* the same of endpoint_slots */
+#define TEAL_HANDSHAKE_BUCKETS 20  /* of the histogram of handshake times: the last holds half a second and more */
+#define TEAL_REASON_SIZE 104	   /* a health check's last words with their NUL */
 #define TEAL_NEXTHOP_SLOTS 1024U /* remembered next hops to clients, a CPU; a power of two */
 
 /* Id 0 means "none" for services and backends alike: an array's untouched row is no row. */
@@ -62,7 +66,7 @@ enum teal_state {
 	TEAL_REPLACED,	      /* about to be deleted: the same client port begins anew */
 };
 
-/* services: where a service listens.  Writer: control.  Reader: data path, control. */
+/* services: where a service listens; endpoints: the way back, from a packet's source to its service.  Writer: control.  Reader: data path, control. */
 struct teal_service_key {
 	__u8 address[16];
 	__u16 port;
@@ -80,6 +84,55 @@ _Static_assert(sizeof(struct teal_service) == 4, "map ABI");
 /* Of a service's flags. */
 #define TEAL_SERVICE_SOURCE 1U /* new flows reach their backends from the address in `sources` */
 #define TEAL_SERVICE_MOVE 2U   /* UDP: a flow whose color is no longer the one that new flows get is a new flow */
+#define TEAL_SERVICE_AFFINITY 4U /* all flows of a client address find the same slot: ports do not count */
+#define TEAL_SERVICE_PREVIEW 8U	 /* clients in `preview_clients` get new flows by the table in `previews` */
+#define TEAL_SERVICE_PAUSED 16U	 /* new flows wait until the time in `pauses` */
+
+/*
+ * service_slots, endpoint_slots: the rows of `services` and `endpoints` once more, each at the place that its key hashes
+ * to, for a hash costs the data path a fifth of its time.  Writer: control, with `services` and `endpoints` and nowhere
+ * else.  Reader: data path.
+ */
+struct teal_endpoint {
+	__u32 backend;
+	__u16 service;
+	__u16 has_source; /* 1: its service has a row in `sources` */
+};
+_Static_assert(sizeof(struct teal_endpoint) == 8, "map ABI");
+
+struct teal_slot {
+	struct teal_service_key key;
+	__u32 more; /* 1: other keys may hash to this place too, so one that is not here is to be looked up */
+	union {
+		struct teal_service service;   /* service_slots */
+		struct teal_endpoint endpoint; /* endpoint_slots */
+	};
+};
+_Static_assert(sizeof(struct teal_slot) == 32, "half a cache line");
+
+/* The place of a key among `slots`, a power of two.  Any mixing will do: the keys are not the network's to choose. */
+static inline __attribute__((always_inline)) __u32 teal_slot_of(const struct teal_service_key *key, __u32 slots)
+{
+	const __u32 *words = (const __u32 *)key;
+	__u32 hash = (words[0] ^ words[1] * 3 ^ words[2] * 5 ^ words[3] ^ words[4] * 0x9e3779b1U) * 0x85ebca6bU;
+
+	return (hash ^ hash >> 15) & (slots - 1);
+}
+
+/* preview_clients: clients of whom `previews` decides.  Writer: control.  Reader: data path. */
+struct teal_preview_key {
+	__u32 prefix; /* bits that count, from `service` on: 32 and those of the address (IPv4-mapped: 96 and IPv4's) */
+	__u16 service;
+	__u8 pad[2];
+	__u8 address[16];
+};
+_Static_assert(sizeof(struct teal_preview_key) == 24, "map ABI");
+
+/* pauses: service id -> until when its new flows wait.  Past that they do not, whoever forgot to say so.  Writer: control. */
+struct teal_pause {
+	__u64 until; /* monotonic ns */
+};
+_Static_assert(sizeof(struct teal_pause) == 8, "map ABI");
 
 /* sources: service id -> the edge's address that its backends see (`source:`).  Writer: control.  Reader: data path. */
 struct teal_source {
@@ -94,9 +147,13 @@ struct teal_service_info {
 	__u32 generation;	   /* counts switches */
 	enum teal_color active;	   /* the slot in dispatch is the truth; this follows it */
 	enum teal_color previous;
-	__u8 pad[2];
+	enum teal_color canary;	   /* gets a share of the new flows; TEAL_NO_COLOR: nobody does */
+	__u8 canary_percent;
+	enum teal_color preview;   /* what the clients in `preview_clients` get; TEAL_NO_COLOR: there are none */
+	__u8 pad[7];
+	__u64 guard_until;	   /* seconds since 1970: until then the daemon watches over the last switch; 0: it does not */
 };
-_Static_assert(sizeof(struct teal_service_info) == 48, "map ABI");
+_Static_assert(sizeof(struct teal_service_info) == 64, "map ABI");
 
 /*
  * backends: where a flow's packets go, and what their answers are to look like: all that either direction
@@ -114,17 +171,10 @@ struct teal_backend {
 	enum teal_protocol protocol;
 	enum teal_color color;
 	enum teal_health health;
-	__u8 pad[11];
+	__u8 reset; /* 1: its connections are ended: each of their packets is answered with a RST */
+	__u8 pad[10];
 };
 _Static_assert(sizeof(struct teal_backend) == 64, "one cache line");
-
-/* endpoints: the way back, from a packet's source to its service.  Writer: control.  Reader: data path. */
-struct teal_endpoint {
-	__u32 backend;
-	__u16 service;
-	__u16 has_source; /* 1: its service has a row in `sources` */
-};
-_Static_assert(sizeof(struct teal_endpoint) == 8, "map ABI");
 
 /*
  * flows4, flows6: a flow -> the backend it began with.  Writer: data path.  Deleter: sweep.
@@ -178,25 +228,27 @@ struct teal_snat_key {
 };
 _Static_assert(sizeof(struct teal_snat_key) == 8, "map ABI");
 
-/* fragments (LRU): what the first fragment of a packet has shown, for the others.  Writer: data path. */
+/*
+ * fragments (LRU): what was done to a packet's first fragment, which has the ports, to be done to the others.
+ * Writer: data path.
+ */
 struct teal_fragment_key {
 	__u8 source[16];
 	__u8 destination[16];
-	__u32 id; /* the sender's; as it stands in the packet */
-	__u8 protocol; /* IPv4; IPv6's ids count for all protocols, so there it is 0 */
+	__u32 id;      /* the sender's, as it stands in the packet */
+	__u8 protocol; /* IPv4's; in IPv6 an id counts for all protocols, so there it is 0 */
 	__u8 pad[3];
 };
 _Static_assert(sizeof(struct teal_fragment_key) == 40, "map ABI");
 
 struct teal_fragment {
-	__u64 seen; /* monotonic ns of the first fragment */
-	__u32 backend; /* whose the packet is: it goes there, or comes from there */
-	__u16 source_port, destination_port;
-	__u16 snat_port; /* way in: of the source address towards the backend, 0: none */
-	enum teal_protocol protocol;
-	__u8 pad[5];
+	__u8 address[16]; /* the new one */
+	__u32 backend;	  /* in whose counters the packet counts, 0: in none's */
+	enum teal_verdict verdict;
+	__u8 source; /* 1: it replaces the source, 0: the destination */
+	__u8 pad[3];
 };
-_Static_assert(sizeof(struct teal_fragment) == 24, "map ABI");
+_Static_assert(sizeof(struct teal_fragment) == 28, "map ABI");
 
 /*
  * counters: a backend's, a CPU.  Writer: data path and sweep, each CPU its own row.
@@ -213,6 +265,55 @@ struct teal_counters {
 	__u64 bytes_out;
 };
 _Static_assert(sizeof(struct teal_counters) == 64, "one cache line");
+
+/*
+ * handshakes: what the kernel saw of a backend's new connections, a CPU; the guard's evidence.  Writer: data path, each CPU
+ * its own row.  In the long run begun = answered + refused + those nobody answered.
+ */
+struct teal_handshakes {
+	__u64 begun;	/* pending rows made */
+	__u64 answered; /* SYN-ACKs, or first replies by UDP */
+	__u64 resent;	/* SYNs that came again and were still unanswered */
+	__u64 aborted;	/* open flows that the backend ended with a RST */
+	__u64 times[TEAL_HANDSHAKE_BUCKETS]; /* answered, by the time it took: bucket n is below 2^n us */
+};
+_Static_assert(sizeof(struct teal_handshakes) == 192, "map ABI");
+
+/* checks: what the last health checks of a backend said, for people.  Writer: health. */
+struct teal_check {
+	__u64 checked_at; /* seconds since 1970, 0: never */
+	__u64 changed_at; /* when its health became what it is */
+	__u32 latency;	  /* us, of the last good one */
+	__u16 successes, failures; /* in a row */
+	char reason[TEAL_REASON_SIZE]; /* why the last one failed, in words; empty: it did not */
+};
+_Static_assert(sizeof(struct teal_check) == 128, "map ABI");
+
+/* monitor: until when events are wanted.  Writer: `teal monitor`.  Reader: data path. */
+struct teal_monitor {
+	__u64 until; /* monotonic ns */
+};
+_Static_assert(sizeof(struct teal_monitor) == 8, "map ABI");
+
+/* events (ring buffer): what happens, while somebody watches.  Writer: data path. */
+enum __attribute__((packed)) teal_event_kind {
+	TEAL_EVENT_OPENED, /* a flow was confirmed */
+	TEAL_EVENT_ENDED,  /* a flow began to close, or was reset */
+	TEAL_EVENT_LOST,   /* a packet was dropped or refused; at most one a millisecond and CPU is told of */
+};
+
+struct teal_event {
+	__u64 at; /* monotonic ns */
+	__u32 backend; /* 0: none */
+	enum teal_verdict verdict; /* LOST */
+	__u8 client[16];
+	__u16 port; /* the client's */
+	__u16 service; /* 0: none */
+	enum teal_event_kind kind;
+	__u8 state; /* ENDED: enum teal_state */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct teal_event) == 40, "map ABI");
 
 /* devices: what a device can do with a frame that is redirected to it.  Writer: control.  Reader: data path. */
 struct teal_device {
@@ -238,7 +339,7 @@ struct teal_nexthop {
 };
 _Static_assert(sizeof(struct teal_nexthop) == 56, "map ABI");
 
-/* meta: one row about all the others.  Writer: control, at start. */
+/* meta: one row about all the others.  Writer: control, at start and reload. */
 struct teal_meta {
 	__u32 layout; /* TEAL_LAYOUT of whoever made the tables */
 	__u32 seed;   /* of the flow hash; edges that share a VIP share it */
@@ -257,12 +358,20 @@ _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 /*
  * The one list of tables: name (also the pin's), kind, key, row, rows by default, flags.
  * The BPF definitions (bpf/maps.h), the pins and every access of the daemon and the CLI are expanded from it.
- * `dispatch` (service id -> the inner table that new flows use now: the switch) and its inner
- * tables (hash slot -> backend id, pinned as tables/SERVICE/COLOR) are defined beside it in bpf/maps.h.
+ * TEAL_OTHER_TABLES are defined beside it in bpf/maps.h, each in its own way: `dispatch` (service id -> the inner table
+ * that new flows use now: the switch), `previews` (the same for clients in `preview_clients`), whose inner tables (hash
+ * slot -> backend id) are pinned as tables/SERVICE/NAME, and `events`.
  */
+#define TEAL_OTHER_TABLES(X) X(dispatch) X(previews) X(events)
+
+
 #define TEAL_TABLES(X)                                                                                \
 	X(meta, ARRAY, __u32, struct teal_meta, 1, 0)                                                 \
 	X(services, HASH, struct teal_service_key, struct teal_service, 1024, TEAL_NO_PREALLOC)       \
+	X(service_slots, ARRAY, __u32, struct teal_slot, TEAL_SERVICE_SLOTS, 0)                       \
+	X(endpoint_slots, ARRAY, __u32, struct teal_slot, TEAL_ENDPOINT_SLOTS, 0)                     \
+	X(preview_clients, LPM_TRIE, struct teal_preview_key, __u32, 4096, TEAL_NO_PREALLOC)          \
+	X(pauses, ARRAY, __u32, struct teal_pause, 1024, 0)                                           \
 	X(service_info, ARRAY, __u32, struct teal_service_info, 1024, 0)                              \
 	X(backends, ARRAY, __u32, struct teal_backend, 4096, 0)                                       \
 	X(endpoints, HASH, struct teal_service_key, struct teal_endpoint, 4096, TEAL_NO_PREALLOC)     \
@@ -277,6 +386,9 @@ _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 	X(snat_pending6, LRU_HASH, struct teal_snat_key, struct teal_flow6_key, 65536, 0)             \
 	X(fragments, LRU_HASH, struct teal_fragment_key, struct teal_fragment, 16384, 0)              \
 	X(counters, PERCPU_ARRAY, __u32, struct teal_counters, 4096, 0)                               \
+	X(handshakes, PERCPU_ARRAY, __u32, struct teal_handshakes, 4096, 0)                           \
+	X(checks, ARRAY, __u32, struct teal_check, 4096, 0)                                           \
+	X(monitor, ARRAY, __u32, struct teal_monitor, 1, 0)                                           \
 	X(verdicts, PERCPU_ARRAY, __u32, __u64, TEAL_VERDICT_COUNT, 0)                    \
 	X(devices, HASH, __u32, struct teal_device, 1024, TEAL_NO_PREALLOC)                           \
 	X(nexthops, PERCPU_ARRAY, __u32, struct teal_nexthop, 4096, 0)                                \

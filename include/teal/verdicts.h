@@ -41,7 +41,10 @@
 	X(PASS, ICMP_BACK, "an ICMP error about a flow, translated on its way out to the client") \
 	X(REFUSE, NO_PORT, "all ports of the service's source address that were tried are in use towards the backend") \
 	X(REFUSE, FULL, "the table of flows is full, and new ones are refused then")             \
-	X(PASS, BACK_SOURCE, "backend to client, its destination made the client again, left to the host's stack")
+	X(PASS, BACK_SOURCE, "backend to client, its destination made the client again, left to the host's stack") \
+	X(PASS, IN_SOURCE, "client to backend, its source made the service's on its way out of the host's stack") \
+	X(DROP, PAUSED, "a new flow of a service that is paused: it waits until the client tries again") \
+	X(REFUSE, RESET, "a connection of a backend whose connections are being ended")
 
 enum teal_verdict {
 #define X(action, name, sentence) TEAL_##action##_##name,

@@ -71,14 +71,21 @@ static __u32 rows_wanted(const struct config_limits *limits, enum table table)
 		return 2 * limits->services + 2;
 	case TABLE_service_info:
 	case TABLE_dispatch:
+	case TABLE_previews:
+	case TABLE_sources:
+	case TABLE_pauses:
 		return limits->services + 1;
 	case TABLE_backends:
 	case TABLE_counters:
+	case TABLE_handshakes:
+	case TABLE_checks:
 	case TABLE_nexthops:
 	case TABLE_endpoints:
 		return limits->backends + 1;
 	case TABLE_flows4:
 	case TABLE_flows6:
+	case TABLE_snat4:
+	case TABLE_snat6:
 		return limits->flows;
 	case TABLE_pending4:
 	case TABLE_pending6:

@@ -10,12 +10,15 @@
 #include <bpf/libbpf.h>
 
 #include "common/cleanup.h"
+#include "table/index.h"
 
 static const char *const names[] = {
 #define X(name, kind, key, row, rows, flags) [TABLE_##name] = #name,
 	TEAL_TABLES(X)
 #undef X
-	[TABLE_dispatch] = "dispatch",
+#define X(name) [TABLE_##name] = #name,
+	TEAL_OTHER_TABLES(X)
+#undef X
 };
 
 const char *table_name(enum table table)
@@ -102,11 +105,17 @@ int table_get(const struct tables *t, enum table table, const void *key, void *r
 
 int table_put(const struct tables *t, enum table table, const void *key, const void *row)
 {
-	return bpf_map_update_elem(t->fd[table], key, row, BPF_ANY) ? -errno : 0;
+	if (bpf_map_update_elem(t->fd[table], key, row, BPF_ANY))
+		return -errno;
+	return index_has(table) ? index_put(t, table, key, row) : 0;
 }
 
 int table_delete(const struct tables *t, enum table table, const void *key)
 {
+	int error = index_has(table) ? index_delete(t, table, key) : 0;
+
+	if (error)
+		return error;
 	return bpf_map_delete_elem(t->fd[table], key) ? -errno : 0;
 }
 

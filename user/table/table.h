@@ -15,7 +15,9 @@ enum table {
 #define X(name, kind, key, row, rows, flags) TABLE_##name,
 	TEAL_TABLES(X)
 #undef X
-	TABLE_dispatch,
+#define X(name) TABLE_##name,
+	TEAL_OTHER_TABLES(X)
+#undef X
 	TABLE_COUNT,
 };
 
