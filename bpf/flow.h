@@ -16,7 +16,22 @@
 #include "maps.h"
 #include "packet.h"
 #include "service.h"
+#include "snat.h"
 #include "state.h"
+
+/* What a flow's packets need to know of it. */
+struct choice {
+	__u32 backend;
+	__u16 source_port; /* as in struct teal_flow */
+	__u16 pad;
+};
+
+static __always_inline int choose(struct choice *ret, __u32 backend, __u16 source_port)
+{
+	ret->backend = backend;
+	ret->source_port = source_port;
+	return 0;
+}
 
 /* Takes a row that has ended, or expired, out of the way of its successor. */
 static __always_inline void flow_delete(struct teal_flow *flow, const struct segment *s, const bool ipv6)
@@ -25,59 +40,153 @@ static __always_inline void flow_delete(struct teal_flow *flow, const struct seg
 	const union flow_phase now = flow_phase(flow);
 
 	/* One CPU wins the swap, and only that one deletes: the row under the key may be the successor already. */
-	if (now.state == TEAL_REPLACED || !flow_move(flow, now, TEAL_REPLACED, now.acked))
+	if (now.state == TEAL_REPLACED || !flow_move(flow, s, now, TEAL_REPLACED, now.acked))
 		return;
+	snat_release(flow->backend, flow->source_port, ipv6);
 	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)) && count)
 		count->deleted++;
 }
 
-/* The handshake is proven: from pending to flows.  What cannot be recorded goes on by its pending row. */
-static __always_inline void flow_confirm(const struct teal_pending *pending, const struct segment *s,
-					 struct teal_flow *ended, const bool ipv6)
+/* A pending row has served. */
+static __always_inline void pending_delete(const struct teal_pending *pending, const struct segment *s,
+					   const bool ipv6)
+{
+	snat_abandon(s, pending->backend, pending->source_port, ipv6);
+	bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
+}
+
+/*
+ * The handshake is proven: from pending to flows.  What cannot be recorded goes on by its pending row, or is refused.
+ * Returns 0, or AS_ANSWER() of a verdict.
+ */
+static __always_inline int flow_confirm(const struct teal_pending *pending, const struct segment *s,
+					struct teal_flow *ended, const bool ipv6)
 {
 	struct teal_flow row = {
 		.seen = s->now,
 		.backend = pending->backend,
+		.source_port = pending->source_port,
 		.state = s->flags & TCP_FIN ? TEAL_CLIENT_ENDING : TEAL_ESTABLISHED,
 		/* TCP: the backend has acknowledged the SYN. */
 		.acked = s->flags & TCP_FIN ? s->sequence + s->payload + 1 : s->sequence,
 	};
 	struct teal_counters *count = counters_get(row.backend);
+	const struct teal_meta *m = meta_get();
+	bool taken = false;
 	long error;
 
 	if (ended)
 		flow_delete(ended, s, ipv6);
-	error = bpf_map_update_elem(FLOWS(ipv6), key_of(s, ipv6), &row, BPF_NOEXIST);
-	if (!error && count)
-		count->opened++;
-	if (error && error != -EEXIST)
-		verdict_count(TEAL_PASS_UNRECORDED);
-	else
-		bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
+	error = row.source_port ? snat_take(s, row.backend, row.source_port, &taken, ipv6) : 0;
+	if (!error)
+		error = bpf_map_update_elem(FLOWS(ipv6), key_of(s, ipv6), &row, BPF_NOEXIST);
+	if (!error) {
+		if (count)
+			count->opened++;
+		event_flow(s, TEAL_EVENT_OPENED, row.backend, row.state);
+	}
+	if (!error || error == -EEXIST) {
+		pending_delete(pending, s, ipv6);
+		return 0;
+	}
+	if (taken)
+		snat_release(row.backend, row.source_port, ipv6);
+	if (error == -E2BIG && m && m->refuse_when_full) {
+		pending_delete(pending, s, ipv6);
+		return AS_ANSWER(TEAL_REFUSE_FULL);
+	}
+	verdict_count(TEAL_PASS_UNRECORDED);
+	return 0;
 }
 
-/* A new flow: the active table picks. */
-static __always_inline int flow_begin(const struct segment *s, const bool ipv6)
+/* A new flow, to the backend that the active table has picked. */
+static __always_inline int flow_begin(const struct segment *s, __u32 backend, struct choice *choice, const bool ipv6)
 {
+	struct teal_handshakes *seen = handshakes_get(backend);
 	struct teal_pending row = {
-		.seen = s->now,
-		.backend = dispatch_pick(s->key.service, &s->key, ipv6),
+		.seen = bpf_ktime_get_ns(), /* the coarse clock would not do for the time of a handshake */
+		.backend = backend,
 		.client_sequence = s->sequence,
 	};
 
-	if (!row.backend)
+	if (dispatch_is_paused(s))
+		return AS_ANSWER(TEAL_DROP_PAUSED);
+	if (!backend)
 		return AS_ANSWER(TEAL_REFUSE_NO_BACKEND);
+	if (s->service_flags & TEAL_SERVICE_SOURCE) {
+		row.source_port = snat_claim(s, backend, ipv6);
+		if (!row.source_port)
+			return AS_ANSWER(TEAL_REFUSE_NO_PORT);
+	}
 	bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), &row, BPF_ANY);
-	return row.backend;
+	if (seen)
+		seen->begun++;
+	return choose(choice, backend, row.source_port);
+}
+
+/* A SYN that comes again: what it tells of the backend, and from when on its answer is awaited. */
+static __always_inline void pending_resent(struct teal_pending *found, const struct teal_pending *pending)
+{
+	struct teal_handshakes *seen = pending->answered ? NULL : handshakes_get(pending->backend);
+
+	if (!seen)
+		return;
+	seen->resent++;
+	found->seen = bpf_ktime_get_ns();
+}
+
+/* The number of the bucket for that time: the first whose bound, 2^n us, is above it. */
+static __always_inline __u32 handshake_bucket(__u64 ns)
+{
+	__u64 us = ns / 1000;
+	__u32 bucket = 0;
+
+	for (int i = 0; i < TEAL_HANDSHAKE_BUCKETS - 1; i++)
+		bucket += us >> i != 0;
+	return bucket;
+}
+
+/* The backend's first answer, which may be a while after the client's last word. */
+static __always_inline void handshake_answered(const struct teal_pending *pending)
+{
+	struct teal_handshakes *seen = handshakes_get(pending->backend);
+	__u32 bucket = handshake_bucket(bpf_ktime_get_ns() - pending->seen);
+
+	if (!seen)
+		return;
+	seen->answered++;
+	if (bucket < TEAL_HANDSHAKE_BUCKETS)
+		seen->times[bucket]++;
+}
+
+/* Whether the flow's connections are being ended by force: all that is left to say to its packet is RST. */
+static __always_inline bool flow_is_cut(struct teal_flow *flow, const struct segment *s)
+{
+	const struct teal_backend *backend;
+
+	if (s->protocol != TEAL_TCP || s->flags & TCP_RST)
+		return false;
+	backend = backend_get(flow->backend, s->key.service);
+	if (!backend || !backend->reset)
+		return false;
+	flow_abort(flow, s);
+	return true;
+}
+
+/* Whether the pending row still leads somewhere. */
+static __always_inline bool pending_is_usable(const struct teal_pending *pending, const struct segment *s,
+					      const bool ipv6)
+{
+	return backend_is_usable(backend_get(pending->backend, s->key.service)) &&
+	       (!pending->source_port || snat_is_own(s, pending->backend, pending->source_port, ipv6));
 }
 
 /* A client's packet for a flow that is open: it lives, and may begin to end. */
-static __always_inline int flow_enter_open(struct teal_flow *flow, const struct segment *s)
+static __always_inline void flow_enter_open(struct teal_flow *flow, const struct segment *s)
 {
 	flow_touch(flow, s);
 	if (s->flags & (TCP_FIN | TCP_RST))
 		flow_client_ends(flow, s);
-	return flow->backend;
 }
 
 /* Whoever goes on talking shows that a RST in the client's name was false. */
@@ -85,106 +194,130 @@ static __always_inline void flow_revive(struct teal_flow *flow, const struct seg
 {
 	const union flow_phase now = flow_phase(flow);
 
-	if (now.state == TEAL_RESET_BY_CLIENT && flow_move(flow, now, TEAL_ESTABLISHED, now.acked) &&
+	if (now.state == TEAL_RESET_BY_CLIENT && flow_move(flow, s, now, TEAL_ESTABLISHED, now.acked) &&
 	    s->flags & TCP_FIN)
 		flow_client_ends(flow, s);
 }
 
 /* A TCP packet of a client whose flow is not open: it begins one, proves one, or is the last of one. */
-static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct segment *s, const bool ipv6)
+static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct segment *s, struct choice *choice,
+					  const bool ipv6)
 {
 	struct teal_pending *found = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6)), pending = {};
 
 	if (found)
 		pending = *found; /* at once: this is the LRU table, the row may change hands */
+	choose(choice, pending.backend, pending.source_port);
 	if (s->flags & TCP_SYN) {
 		if (s->flags & TCP_ACK)
 			return AS_ANSWER(TEAL_PASS_SYN_ACK);
-		if (!found || pending.client_sequence != s->sequence ||
-		    !backend_is_usable(backend_get(pending.backend, s->key.service)))
-			return flow_begin(s, ipv6);
-		return pending.backend;
+		if (!found || pending.client_sequence != s->sequence || !pending_is_usable(&pending, s, ipv6))
+			return flow_begin(s, dispatch_pick(s, ipv6), choice, ipv6);
+		pending_resent(found, &pending);
+		return 0;
 	}
 	if (found && backend_get(pending.backend, s->key.service)) {
 		if ((s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pending.answered &&
 		    s->acknowledged == pending.backend_sequence + 1)
-			flow_confirm(&pending, s, flow, ipv6);
-		return pending.backend;
+			return flow_confirm(&pending, s, flow, ipv6);
+		return 0;
 	}
 	if (!flow)
 		return AS_ANSWER(TEAL_PASS_NO_FLOW);
+	if (flow_is_cut(flow, s))
+		return AS_ANSWER(TEAL_REFUSE_RESET);
 	flow_touch(flow, s);
 	if (s->payload && !(s->flags & TCP_RST))
 		flow_revive(flow, s);
-	return flow->backend;
-}
-
-/* A UDP packet of a client whose flow is not confirmed. */
-static __always_inline int flow_enter_udp(const struct segment *s, const bool ipv6)
-{
-	struct teal_pending *pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
-	const struct teal_meta *m = meta_get();
-	__u32 backend;
-
-	if (!pending || !m || is_older(s->now, pending->seen, m->udp_unanswered_ns))
-		return flow_begin(s, ipv6);
-	backend = pending->backend;
-	if (!backend_is_usable(backend_get(backend, s->key.service)))
-		return flow_begin(s, ipv6);
-	pending->seen = s->now;
-	return backend;
+	return choose(choice, flow->backend, flow->source_port);
 }
 
 /*
- * Everything but a plain packet of an open flow that was seen a moment ago.
- * @caller  copied, for before Linux 6.8 a key must stand on the function's own stack
+ * Whether a UDP flow of that backend is to move: its backend's flows are being ended, or the service wants its flows to
+ * go where new ones go, and that is another color.
  */
-static __always_inline int flow_enter_rare(const struct segment *caller, const bool ipv6)
+static __always_inline bool flow_is_to_move(const struct segment *s, __u32 backend, __u32 picked)
+{
+	const struct teal_backend *now = backend_get(backend, s->key.service), *then;
+
+	if (now && now->reset)
+		return true;
+	if (!now || !(s->service_flags & TEAL_SERVICE_MOVE))
+		return false;
+	then = backend_get(picked, s->key.service);
+	return then && now->color != then->color;
+}
+
+/* A UDP packet of a client whose flow is not confirmed, or may have to move. */
+static __always_inline int flow_enter_udp(struct teal_flow *flow, const struct segment *s, struct choice *choice,
+					  const bool ipv6)
+{
+	const __u32 picked = dispatch_pick(s, ipv6);
+	const struct teal_meta *m = meta_get();
+	struct teal_pending *found, pending;
+
+	if (flow && flow_is_open(flow, s)) {
+		if (!flow_is_to_move(s, flow->backend, picked)) {
+			flow_touch(flow, s);
+			return choose(choice, flow->backend, flow->source_port);
+		}
+		flow_delete(flow, s, ipv6);
+	}
+	found = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
+	if (!found || !m)
+		return flow_begin(s, picked, choice, ipv6);
+	pending = *found; /* at once, as above */
+	if (is_older(s->now, pending.seen, m->udp_unanswered_ns) || !pending_is_usable(&pending, s, ipv6) ||
+	    flow_is_to_move(s, pending.backend, picked))
+		return flow_begin(s, picked, choice, ipv6);
+	found->seen = s->now;
+	return choose(choice, pending.backend, pending.source_port);
+}
+
+/*
+ * A client's packet for a service; the key is set.
+ * @caller  copied, for before Linux 6.8 a map's key must stand on the function's own stack
+ * @ret     where it goes
+ * Returns 0, or AS_ANSWER() of a verdict.
+ */
+static __always_inline int flow_enter(const struct segment *caller, struct choice *ret, const bool ipv6)
 {
 	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 
-	if (flow && flow_is_open(flow, s))
-		return flow_enter_open(flow, s);
-	return s->protocol == TEAL_UDP ? flow_enter_udp(s, ipv6) : flow_enter_tcp(flow, s, ipv6);
+	if (s->protocol == TEAL_UDP)
+		return flow_enter_udp(flow, s, ret, ipv6);
+	if (!flow || !flow_is_open(flow, s))
+		return flow_enter_tcp(flow, s, ret, ipv6);
+	if (flow_is_cut(flow, s))
+		return AS_ANSWER(TEAL_REFUSE_RESET);
+	flow_enter_open(flow, s);
+	return choose(ret, flow->backend, flow->source_port);
 }
 
-/* Not static: the verifier then checks them once, on their own, and not again on every way that leads here. */
-__noinline int flow_enter_rare4(const struct segment *s)
+/* Not static, as ASIDE() has it. */
+__noinline int flow_enter4(const struct segment *s, struct choice *ret)
 {
-	return s ? flow_enter_rare(s, false) : 0;
+	return s && ret ? flow_enter(s, ret, false) : 0;
 }
 
-__noinline int flow_enter_rare6(const struct segment *s)
+__noinline int flow_enter6(const struct segment *s, struct choice *ret)
 {
-	return s ? flow_enter_rare(s, true) : 0;
+	return s && ret ? flow_enter(s, ret, true) : 0;
 }
 
-/* Whether nothing about the packet can change its flow's row. */
+/* Whether a plain packet of the flow changes nothing in its row: it is open, was seen a moment ago, and nothing ends. */
 static __always_inline bool flow_is_plain(const struct teal_flow *flow, const struct segment *s)
 {
 	return flow && flow->state < TEAL_CLIENT_ENDING && !is_older(s->now, flow->seen, SECOND) &&
 	       !(s->flags & (TCP_FIN | TCP_RST));
 }
 
-/*
- * A client's packet for a service; the key is set.
- * @ret_backend  the backend it goes to, when the answer is TEAL_NEXT
- */
-static __always_inline enum teal_verdict flow_enter(const struct segment *s, __u32 *ret_backend, const bool ipv6)
+/* The same of a packet from the backend: how far its acknowledgment is ahead of what is noted counts too. */
+static __always_inline bool flow_is_plain_back(const struct teal_flow *flow, const struct segment *s)
 {
-	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
-	int answer;
-
-	if (flow_is_plain(flow, s)) {
-		*ret_backend = flow->backend;
-		return TEAL_NEXT;
-	}
-	answer = ipv6 ? flow_enter_rare6(s) : flow_enter_rare4(s);
-	if (answer < 0)
-		return AS_VERDICT(answer);
-	*ret_backend = answer;
-	return TEAL_NEXT;
+	return flow_is_plain(flow, s) &&
+	       (!(s->flags & TCP_ACK) || (__s32)(s->acknowledged - flow->acked) <= ACKED_STEP);
 }
 
 /* Whether a backend's packet answers the very SYN of the pending row, and not an earlier one of that client port. */
@@ -195,35 +328,37 @@ static __always_inline bool pending_is_answered_by(const struct teal_pending *pe
 	return pending->answered && s->sequence - pending->backend_sequence - 1 <= FAST_OPEN_BYTES;
 }
 
-/* A packet of the backend that a pending row names: what it proves or ends. */
-static __always_inline void flow_return_pending(struct teal_pending *pending, struct teal_flow *flow,
+/* A packet of the backend that a pending row names: what it proves or ends.  Returns true, or AS_ANSWER() of a verdict. */
+static __always_inline int flow_return_pending(struct teal_pending *pending, struct teal_flow *flow,
 						const struct segment *s, const bool ipv6)
 {
 	struct teal_counters *count = counters_get(pending->backend);
 
 	if (s->protocol == TEAL_UDP) {
-		flow_confirm(pending, s, flow, ipv6);
-	} else if (!pending_is_answered_by(pending, s)) {
-		return;
-	} else if (s->flags & TCP_RST) {
+		handshake_answered(pending);
+		return flow_confirm(pending, s, flow, ipv6) ?: true;
+	}
+	if (!pending_is_answered_by(pending, s))
+		return true;
+	if (s->flags & TCP_RST) {
 		if (count && !pending->answered)
 			count->refused++;
-		bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
+		pending_delete(pending, s, ipv6);
 	} else if (s->flags & TCP_SYN && (!pending->answered || pending->backend_sequence != s->sequence)) {
+		if (!pending->answered)
+			handshake_answered(pending);
 		pending->backend_sequence = s->sequence;
 		pending->answered = 1;
 		bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), pending, BPF_EXIST);
 	}
+	return true;
 }
 
-/* How far the backend's acknowledgment is ahead of what is noted. */
-static __always_inline __s32 flow_ahead(const struct teal_flow *flow, const struct segment *s)
-{
-	return s->flags & TCP_ACK ? (__s32)(s->acknowledged - flow->acked) : 0;
-}
-
-/* As flow_enter_rare(), of a packet that comes from `backend`.  Returns whether it belongs to a flow of that backend. */
-static __always_inline int flow_return_rare(const struct segment *caller, __u32 backend, const bool ipv6)
+/*
+ * A packet that comes from `backend`; the key is set.
+ * Returns whether it belongs to a flow of that backend (only then may it be rewritten), or AS_ANSWER() of a verdict.
+ */
+static __always_inline int flow_return(const struct segment *caller, __u32 backend, const bool ipv6)
 {
 	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
@@ -232,6 +367,8 @@ static __always_inline int flow_return_rare(const struct segment *caller, __u32 
 	if (flow && flow_is_open(flow, s)) {
 		if (flow->backend != backend)
 			return false;
+		if (flow_is_cut(flow, s))
+			return AS_ANSWER(TEAL_REFUSE_RESET);
 		flow_backend_says(flow, s);
 		return true;
 	}
@@ -239,44 +376,31 @@ static __always_inline int flow_return_rare(const struct segment *caller, __u32 
 	if (pending) {
 		struct teal_pending row = *pending; /* at once, as above */
 
-		if (row.backend == backend) {
-			flow_return_pending(&row, flow, s, ipv6);
-			return true;
-		}
+		if (row.backend == backend)
+			return flow_return_pending(&row, flow, s, ipv6);
 	}
 	if (!flow || flow->backend != backend)
 		return false;
+	if (flow_is_cut(flow, s))
+		return AS_ANSWER(TEAL_REFUSE_RESET);
 	flow_touch(flow, s);
 	if (!pending && !(s->flags & TCP_RST)) {
 		const union flow_phase now = flow_phase(flow);
 
 		if (now.state == TEAL_RESET_BY_CLIENT)
-			flow_move(flow, now, s->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED, now.acked);
+			flow_move(flow, s, now, s->flags & TCP_FIN ? TEAL_BACKEND_FIN : TEAL_ESTABLISHED, now.acked);
 	}
 	return true;
 }
 
-__noinline int flow_return_rare4(const struct segment *s, __u32 backend)
+__noinline int flow_return4(const struct segment *s, __u32 backend)
 {
-	return s ? flow_return_rare(s, backend, false) : 0;
+	return s ? flow_return(s, backend, false) : 0;
 }
 
-__noinline int flow_return_rare6(const struct segment *s, __u32 backend)
+__noinline int flow_return6(const struct segment *s, __u32 backend)
 {
-	return s ? flow_return_rare(s, backend, true) : 0;
-}
-
-/*
- * A packet that comes from a backend's endpoint; the key is set.
- * Returns whether it belongs to a flow of that backend: only then may it be rewritten.
- */
-static __always_inline bool flow_return(const struct segment *s, __u32 backend, const bool ipv6)
-{
-	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
-
-	if (flow_is_plain(flow, s) && flow->backend == backend && flow_ahead(flow, s) <= ACKED_STEP)
-		return true;
-	return ipv6 ? flow_return_rare6(s, backend) : flow_return_rare4(s, backend);
+	return s ? flow_return(s, backend, true) : 0;
 }
 
 /* Whether flow_return() would call the packet a flow's.  Changes nothing. */
@@ -291,18 +415,20 @@ static __always_inline bool flow_returns(const struct segment *s, __u32 backend,
 	return pending && pending->backend == backend;
 }
 
-/* The backend of the client's flow, however far it has come, or 0.  Changes nothing. */
-static __always_inline __u32 flow_peek(const struct segment *s, const bool ipv6)
+/* Where the client's flow goes, however far it has come; backend 0: there is none.  Changes nothing. */
+static __always_inline struct choice flow_peek(const struct segment *s, const bool ipv6)
 {
 	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	const struct teal_pending *pending;
 
 	if (flow && flow->state < TEAL_CLOSING)
-		return flow->backend;
+		return (struct choice){ .backend = flow->backend, .source_port = flow->source_port };
 	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
 	if (pending)
-		return pending->backend;
-	return flow ? flow->backend : 0;
+		return (struct choice){ .backend = pending->backend, .source_port = pending->source_port };
+	if (flow)
+		return (struct choice){ .backend = flow->backend, .source_port = flow->source_port };
+	return (struct choice){};
 }
 
 #endif

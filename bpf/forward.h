@@ -89,7 +89,7 @@ static __always_inline int nexthop_ask(void *ctx, struct teal_nexthop *hop, cons
 	return 0;
 }
 
-/* Not static: the verifier then checks them once, on their own, and not again on every way that leads here. */
+/* Not static, as ASIDE() has it. */
 __noinline int nexthop_ask_xdp(struct xdp_md *ctx, struct teal_nexthop *hop, const struct teal_backend *backend,
 			       bool back)
 {
@@ -119,8 +119,8 @@ static __always_inline enum teal_verdict forward_verdict(struct packet *p, const
 {
 	if (hop->verdict != sent)
 		return hop->verdict;
-	if (p->tagged)
-		return TEAL_PASS_IN_STACK; /* its tag is the stack's to take off */
+	if (p->is_tagged || p->fragment)
+		return TEAL_PASS_IN_STACK; /* its tag is the stack's to take off, and its fragments' order to keep */
 	if (p->ttl <= 1)
 		return TEAL_PASS_TTL;
 	if (wire_length(p) > hop->mtu)
@@ -131,7 +131,7 @@ static __always_inline enum teal_verdict forward_verdict(struct packet *p, const
 }
 
 /* The way to a backend.  Returns the hop, or NULL if there is none to remember it in (then: the stack). */
-static __always_inline const struct teal_nexthop *nexthop_to_backend(const struct packet *p, __u32 id,
+static __always_inline const struct teal_nexthop *nexthop_to_backend(void *ctx, const struct packet *p, __u32 id,
 								     const struct teal_backend *backend,
 								     const enum hook hook)
 {
@@ -139,34 +139,44 @@ static __always_inline const struct teal_nexthop *nexthop_to_backend(const struc
 
 	if (hop && !nexthop_is_fresh(hop, p)) {
 		if (hook == HOOK_XDP)
-			nexthop_ask_xdp(p->ctx, hop, backend, false);
+			nexthop_ask_xdp(ctx, hop, backend, false);
 		else
-			nexthop_ask_tc(p->ctx, hop, backend, false);
+			nexthop_ask_tc(ctx, hop, backend, false);
 	}
 	return hop;
 }
 
-/* The way back to a client, from the service's VIP. */
-static __always_inline const struct teal_nexthop *nexthop_to_client(const struct packet *p,
+/* Where the way back to the client of the packet's key is remembered, whoever's it is now; or NULL. */
+static __always_inline struct teal_nexthop *nexthop_back_slot(const struct packet *p, const bool ipv6)
+{
+	const union address *client = (const union address *)p->segment.key.client;
+	__u32 slot = hash_mix(client->words[3], ipv6 ? client->words[0] ^ client->words[1] ^ client->words[2] : 0);
+
+	slot = (slot ^ p->segment.key.service) & (TEAL_NEXTHOP_SLOTS - 1);
+	return bpf_map_lookup_elem(&nexthops_back, &slot);
+}
+
+static __always_inline bool nexthop_back_is_fresh(const struct teal_nexthop *hop, const struct packet *p)
+{
+	return nexthop_is_fresh(hop, p) && hop->service == p->segment.key.service &&
+	       address_is((const union address *)p->segment.key.client, hop->address);
+}
+
+/* The way back to the client of the packet's key, from the service's VIP. */
+static __always_inline const struct teal_nexthop *nexthop_to_client(void *ctx, const struct packet *p,
 								    const struct teal_backend *backend,
 								    const enum hook hook, const bool ipv6)
 {
-	const union address *client = &p->destination;
-	__u32 slot = hash_mix(client->words[3], ipv6 ? client->words[0] ^ client->words[1] ^ client->words[2] : 0);
-	struct teal_nexthop *hop;
+	struct teal_nexthop *hop = nexthop_back_slot(p, ipv6);
 
-	slot = (slot ^ backend->service) & (TEAL_NEXTHOP_SLOTS - 1);
-	hop = bpf_map_lookup_elem(&nexthops_back, &slot);
-	if (!hop)
-		return NULL;
-	if (nexthop_is_fresh(hop, p) && hop->service == backend->service && address_is(client, hop->address))
+	if (!hop || nexthop_back_is_fresh(hop, p))
 		return hop;
 	hop->service = backend->service;
-	__builtin_memcpy(hop->address, client->bytes, sizeof(hop->address));
+	__builtin_memcpy(hop->address, p->segment.key.client, sizeof(hop->address));
 	if (hook == HOOK_XDP)
-		nexthop_ask_xdp(p->ctx, hop, backend, true);
+		nexthop_ask_xdp(ctx, hop, backend, true);
 	else
-		nexthop_ask_tc(p->ctx, hop, backend, true);
+		nexthop_ask_tc(ctx, hop, backend, true);
 	return hop;
 }
 

@@ -18,13 +18,11 @@
 /* The quoted packet: what is needed of it, and where it stands. */
 struct quote {
 	union address source, destination;
-	void *network, *transport, *icmp; /* XDP only, as in struct packet */
-	void *check;			  /* the transport checksum */
-	__u16 network_offset, transport_offset, icmp_offset, check_offset;
 	__u16 source_port, destination_port;
-	__u16 icmp_checksum, network_checksum, transport_checksum;
+	__u16 network_offset, transport_offset;
+	__u16 check_offset; /* of the transport checksum; 0: the quote does not reach that far, or it is not used */
+	__u16 network_checksum, transport_checksum;
 	enum teal_protocol protocol;
-	bool has_checksum; /* the quote reaches as far as the transport checksum, and it is used */
 };
 
 static __always_inline bool icmp_is_error(__u8 type, const bool ipv6)
@@ -32,78 +30,62 @@ static __always_inline bool icmp_is_error(__u8 type, const bool ipv6)
 	return ipv6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
 }
 
-static __always_inline bool quote_parse_network(struct quote *q, struct cursor *c, const bool ipv6)
+static __always_inline bool quote_load_network(void *ctx, struct quote *q, const enum hook hook, const bool ipv6)
 {
 	if (ipv6) {
-		struct ipv6hdr *ip = pull(c, sizeof(*ip));
+		struct ipv6hdr ip;
 
-		if (!ip || ip->version != 6)
+		if (frame_load(ctx, q->network_offset, &ip, sizeof(ip), hook) || ip.version != 6)
 			return false;
-		q->network = ip;
-		q->protocol = ip->nexthdr;
-		address_set6(&q->source, ip->saddr);
-		address_set6(&q->destination, ip->daddr);
-		q->transport_offset = q->network_offset + sizeof(*ip);
+		q->protocol = ip.nexthdr;
+		address_set6(&q->source, ip.saddr);
+		address_set6(&q->destination, ip.daddr);
+		q->transport_offset = q->network_offset + sizeof(ip);
 	} else {
-		struct iphdr *ip = pull(c, sizeof(*ip));
+		struct iphdr ip;
 
-		if (!ip || ip->version != 4 || ip->ihl < 5 || ip->frag_off & bpf_htons(0x1fff))
+		if (frame_load(ctx, q->network_offset, &ip, sizeof(ip), hook) || ip.version != 4 || ip.ihl < 5 ||
+		    ip.frag_off & bpf_htons(0x1fff))
 			return false;
-		q->network = ip;
-		q->protocol = ip->protocol;
-		q->network_checksum = ip->check;
-		address_set4(&q->source, ip->saddr);
-		address_set4(&q->destination, ip->daddr);
-		q->transport_offset = q->network_offset + ip->ihl * 4;
-		if (ip->ihl > 5 && !pull(c, (ip->ihl - 5) * 4))
-			return false;
+		q->protocol = ip.protocol;
+		q->network_checksum = ip.check;
+		address_set4(&q->source, ip.saddr);
+		address_set4(&q->destination, ip.daddr);
+		q->transport_offset = q->network_offset + ip.ihl * 4;
 	}
-	return true;
+	return q->protocol == TEAL_TCP || q->protocol == TEAL_UDP;
 }
 
 /* Ports are always quoted; a TCP checksum only where more than the 8 bytes that RFC 792 asks for are. */
-static __always_inline bool quote_parse_transport(struct quote *q, const struct packet *p, struct cursor *c)
+static __always_inline bool quote_load_transport(void *ctx, struct quote *q, const struct packet *p,
+						 const enum hook hook)
 {
-	const __u32 end = p->network_offset + p->length;
-	struct udphdr *head = pull(c, sizeof(*head));
-	struct tcphdr *tcp;
+	const __u32 end = p->network_offset + p->length, check = q->transport_offset + 16;
+	struct udphdr head;
 
-	if (!head || q->transport_offset + sizeof(*head) > end)
+	if (q->transport_offset + sizeof(head) > end || frame_load(ctx, q->transport_offset, &head, sizeof(head), hook))
 		return false;
-	q->transport = head;
-	q->source_port = bpf_ntohs(head->source);
-	q->destination_port = bpf_ntohs(head->dest);
+	q->source_port = bpf_ntohs(head.source);
+	q->destination_port = bpf_ntohs(head.dest);
 	if (q->protocol == TEAL_UDP) {
-		q->check = &head->check;
-		q->check_offset = q->transport_offset + 6;
-		q->transport_checksum = head->check;
-		q->has_checksum = head->check;
-		return true;
-	}
-	tcp = (void *)head;
-	if (q->protocol != TEAL_TCP)
-		return false;
-	if (q->transport_offset + sizeof(*tcp) <= end && pull(c, sizeof(*tcp) - sizeof(*head))) {
-		q->check = &tcp->check;
-		q->check_offset = q->transport_offset + 16;
-		q->transport_checksum = tcp->check;
-		q->has_checksum = true;
+		q->transport_checksum = head.check;
+		q->check_offset = head.check ? q->transport_offset + 6 : 0;
+	} else if (check + 2 <= end && !frame_load(ctx, check, &q->transport_checksum, 2, hook)) {
+		q->check_offset = check;
 	}
 	return true;
 }
 
-/* The error at the cursor, behind the network header.  Returns false if it is none, or quotes nothing of use. */
-static __always_inline bool quote_parse(struct quote *q, const struct packet *p, struct cursor *c, const bool ipv6)
+/* Returns false if the packet is no error, or quotes nothing of use. */
+static __always_inline bool quote_load(void *ctx, struct quote *q, const struct packet *p, const enum hook hook,
+				       const bool ipv6)
 {
-	struct icmphdr *icmp = pull(c, sizeof(*icmp));
+	__u8 type;
 
-	if (!icmp || !icmp_is_error(icmp->type, ipv6))
+	if (frame_load(ctx, p->transport_offset, &type, sizeof(type), hook) || !icmp_is_error(type, ipv6))
 		return false;
-	q->icmp = icmp;
-	q->icmp_checksum = icmp->checksum;
-	q->icmp_offset = p->transport_offset;
-	q->network_offset = p->transport_offset + sizeof(*icmp);
-	return quote_parse_network(q, c, ipv6) && quote_parse_transport(q, p, c);
+	q->network_offset = p->transport_offset + sizeof(struct icmphdr);
+	return quote_load_network(ctx, q, hook, ipv6) && quote_load_transport(ctx, q, p, hook);
 }
 
 /* What a 16-bit word's change adds to a sum. */
@@ -112,73 +94,153 @@ static __always_inline __u32 word_delta(__u16 old, __u16 new)
 	return (__u16)~old + new;
 }
 
-/* Writes `size` bytes into the frame, through the pointer where there is one. */
-static __always_inline long icmp_write(const struct packet *p, void *at, __u32 offset, const void *bytes,
-				       const __u32 size, const enum hook hook)
+/* Adds to the checksum at that offset.  Returns 0 or a negative errno. */
+static __always_inline long checksum_grow(void *ctx, __u32 offset, __u32 delta, const enum hook hook)
 {
-	if (hook != HOOK_XDP)
-		return bpf_skb_store_bytes(p->ctx, offset, bytes, size, 0);
-	__builtin_memcpy(at, bytes, size);
-	return 0;
-}
+	__u16 check;
+	long error = frame_load(ctx, offset, &check, sizeof(check), hook);
 
-/* What a sum grows by when the packet's source becomes that address. */
-static __always_inline __u32 icmp_source_delta(const struct packet *p, const __u8 *address)
-{
-	const __u16 *new = (const __u16 *)address, *old = (const __u16 *)p->source.bytes;
-	__u32 sum = 0;
-
-	for (int i = 0; i < 8; i++)
-		sum += word_delta(old[i], new[i]);
-	return (sum & 0xffff) + (sum >> 16);
+	check = checksum_add(check, delta);
+	return error ?: frame_store(ctx, offset, &check, sizeof(check), hook);
 }
 
 /* One address of a network header, at either end. */
-static __always_inline long icmp_write_address(const struct packet *p, void *network, __u32 offset, const bool source,
-					       const __u8 *address, const enum hook hook, const bool ipv6)
+static __always_inline long icmp_store_address(void *ctx, __u32 network, const bool source, const union address *address,
+					       const enum hook hook, const bool ipv6)
 {
-	const __u32 field = ipv6 ? (source ? 8 : 24) : (source ? 12 : 16);
-
 	if (ipv6)
-		return icmp_write(p, network + field, offset + field, address, 16, hook);
-	return icmp_write(p, network + field, offset + field, address + 12, 4, hook);
+		return frame_store(ctx, network + (source ? 8 : 24), address->bytes, 16, hook);
+	return frame_store(ctx, network + (source ? 12 : 16), &address->words[3], 4, hook);
+}
+
+/* An address of the outer header.  Adds to `sum` what the ICMP checksum sees of that. */
+static __always_inline long icmp_outer(void *ctx, const struct packet *p, const bool source,
+				       const union address *address, __u32 *sum, const enum hook hook, const bool ipv6)
+{
+	const __u16 delta = address_delta(source ? &p->source : &p->destination, address);
+	long error = icmp_store_address(ctx, p->network_offset, source, address, hook, ipv6);
+
+	if (ipv6) /* ICMPv6 sums the outer addresses too */
+		*sum += delta;
+	else
+		error = error ?: checksum_grow(ctx, p->network_offset + 10, delta, hook);
+	return error;
+}
+
+/* One end of the quoted packet. */
+static __always_inline long icmp_quoted(void *ctx, const struct quote *q, const bool source, const struct end *end,
+					const enum hook hook, const bool ipv6)
+{
+	const __be16 port = bpf_htons(end->port);
+	long error;
+
+	if (!end->is_new)
+		return 0;
+	error = icmp_store_address(ctx, q->network_offset, source, &end->address, hook, ipv6);
+	return error ?: frame_store(ctx, q->transport_offset + (source ? 0 : 2), &port, sizeof(port), hook);
 }
 
 /*
- * Translates the quote and the outer address that goes with it: on the way in the quote's source and the outer
- * destination become the backend's, on the way back the quote's destination and the outer source become the VIP.
+ * Translates the quote, and the outer addresses that go with it.
+ * @quoted  the ends of the quoted packet that become others
+ * @outer_source, @outer_destination  NULL: stays
  */
-static __always_inline bool icmp_rewrite(const struct packet *p, const struct quote *q, const struct rewrite *r,
-					 __u32 outer_delta, const enum hook hook, const bool ipv6)
+static __always_inline bool icmp_rewrite(void *ctx, const struct packet *p, const struct quote *q,
+					 const struct rewrite *quoted, const union address *outer_source,
+					 const union address *outer_destination, const enum hook hook, const bool ipv6)
 {
-	const __u32 delta = r->address_delta + r->port_delta, port_field = r->source ? 2 : 0;
-	__u16 network = checksum_add(q->network_checksum, r->address_delta);
-	__u16 transport = checksum_add(q->transport_checksum, delta);
-	__be16 port = bpf_htons(r->port);
-	__u32 sum = r->address_delta + r->port_delta;
-	__u16 icmp, outer = checksum_add(p->network_checksum, outer_delta);
-	long error;
+	const struct end *from = &quoted->source, *to = &quoted->destination;
+	const __u32 addresses = (from->is_new ? from->address_delta : 0) + (to->is_new ? to->address_delta : 0);
+	const __u32 ports = (from->is_new ? from->port_delta : 0) + (to->is_new ? to->port_delta : 0);
+	const __u16 network = checksum_add(q->network_checksum, addresses);
+	const __u16 transport = checksum_add(q->transport_checksum, addresses + ports);
+	__u32 sum = addresses + ports;
+	long error = icmp_quoted(ctx, q, true, from, hook, ipv6) ?: icmp_quoted(ctx, q, false, to, hook, ipv6);
 
-	if (!ipv6)
-		sum += word_delta(q->network_checksum, network);
-	else
-		sum += outer_delta; /* ICMPv6 sums the outer addresses too */
-	if (q->has_checksum)
-		sum += word_delta(q->transport_checksum, transport);
-	sum = (sum & 0xffff) + (sum >> 16);
-	icmp = checksum_add(q->icmp_checksum, sum);
-
-	error = icmp_write_address(p, q->network, q->network_offset, !r->source, r->address, hook, ipv6);
-	error = error ?: icmp_write_address(p, p->network, p->network_offset, r->source, r->address, hook, ipv6);
-	error = error ?: icmp_write(p, q->transport + port_field, q->transport_offset + port_field, &port, 2, hook);
-	error = error ?: icmp_write(p, q->icmp + 2, q->icmp_offset + 2, &icmp, 2, hook);
 	if (!ipv6) {
-		error = error ?: icmp_write(p, q->network + 10, q->network_offset + 10, &network, 2, hook);
-		error = error ?: icmp_write(p, p->network + 10, p->network_offset + 10, &outer, 2, hook);
+		sum += word_delta(q->network_checksum, network);
+		error = error ?: frame_store(ctx, q->network_offset + 10, &network, sizeof(network), hook);
 	}
-	if (q->has_checksum)
-		error = error ?: icmp_write(p, q->check, q->check_offset, &transport, 2, hook);
-	return !error;
+	if (q->check_offset) {
+		sum += word_delta(q->transport_checksum, transport);
+		error = error ?: frame_store(ctx, q->check_offset, &transport, sizeof(transport), hook);
+	}
+	if (outer_source)
+		error = error ?: icmp_outer(ctx, p, true, outer_source, &sum, hook, ipv6);
+	if (outer_destination)
+		error = error ?: icmp_outer(ctx, p, false, outer_destination, &sum, hook, ipv6);
+	return !(error ?: checksum_grow(ctx, p->transport_offset + 2, sum, hook));
+}
+
+/* An error of the network about a flow, on its way to the VIP: to the backend that it concerns. */
+static __always_inline enum teal_verdict icmp_in(void *ctx, const struct packet *p, const struct quote *q,
+						 const enum hook hook, const bool ipv6)
+{
+	const struct teal_service *service = service_lookup(&q->source, q->source_port, q->protocol);
+	struct rewrite quoted = {};
+	const struct teal_backend *backend;
+	const struct teal_source *source;
+	struct segment s = {};
+	struct choice choice;
+
+	if (!service || !address_is(&p->destination, q->source.bytes))
+		return TEAL_NEXT;
+	key_set(&s, &q->destination, q->destination_port, service->id);
+	choice = flow_peek(&s, ipv6);
+	backend = backend_get(choice.backend, service->id);
+	if (!backend)
+		return TEAL_PASS_NOT_OURS;
+	end_set(&quoted.source, backend->address, backend->port, backend->address_delta, backend->port_delta);
+	source = choice.source_port ? source_get(service->id) : NULL;
+	if (source)
+		end_replace(&quoted.destination, &q->destination, q->destination_port, source->address,
+			    choice.source_port);
+	return icmp_rewrite(ctx, p, q, &quoted, NULL, &quoted.source.address, hook, ipv6) ? TEAL_PASS_ICMP_IN :
+											     TEAL_DROP_REWRITE;
+}
+
+/*
+ * An error from the backend's side, or from this host: the client knows only the VIP.  One that is sent to a service's
+ * source address would not leave this host, so it is translated as it comes in; all others as they go out.
+ */
+static __always_inline enum teal_verdict icmp_back(void *ctx, const struct packet *p, const struct quote *q,
+						   const enum hook hook, const bool ipv6)
+{
+	const struct teal_endpoint *from = endpoint_lookup(&q->destination, q->destination_port, q->protocol);
+	struct rewrite quoted = {};
+	const struct teal_backend *backend;
+	struct segment s = {};
+	bool is_source;
+
+	if (!from || !address_is(&p->destination, q->source.bytes))
+		return TEAL_PASS_NOT_OURS;
+	is_source = hook != HOOK_TC_EGRESS && snat_find(&s, from, &q->source, q->source_port, ipv6);
+	if (hook != HOOK_TC_EGRESS && !is_source)
+		return TEAL_PASS_NOT_OURS;
+	if (!is_source)
+		key_set(&s, &q->source, q->source_port, from->service);
+	backend = backend_get(from->backend, from->service);
+	if (!backend || flow_peek(&s, ipv6).backend != from->backend)
+		return TEAL_PASS_NOT_OURS;
+	end_set(&quoted.destination, backend->vip, backend->vip_port, ~backend->address_delta, ~backend->port_delta);
+	if (is_source)
+		end_replace(&quoted.source, &q->source, q->source_port, s.key.client, s.key.port);
+	return icmp_rewrite(ctx, p, q, &quoted, &quoted.destination.address, is_source ? &quoted.source.address : NULL,
+			    hook, ipv6) ?
+		       TEAL_PASS_ICMP_BACK :
+		       TEAL_DROP_REWRITE;
+}
+
+static __always_inline int icmp(void *ctx, struct packet *p, const enum hook hook, const bool ipv6)
+{
+	enum teal_verdict verdict = TEAL_NEXT;
+	struct quote q = {};
+
+	if (p->fragment || !quote_load(ctx, &q, p, hook, ipv6))
+		return TEAL_PASS_NOT_OURS;
+	if (hook != HOOK_TC_EGRESS)
+		verdict = icmp_in(ctx, p, &q, hook, ipv6);
+	return verdict == TEAL_NEXT ? icmp_back(ctx, p, &q, hook, ipv6) : verdict;
 }
 
 #endif

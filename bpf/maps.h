@@ -72,4 +72,9 @@ static __always_inline struct teal_counters *counters_get(__u32 backend)
 	return bpf_map_lookup_elem(&counters, &backend);
 }
 
+static __always_inline struct teal_handshakes *handshakes_get(__u32 backend)
+{
+	return bpf_map_lookup_elem(&handshakes, &backend);
+}
+
 #endif

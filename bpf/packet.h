@@ -5,6 +5,7 @@
 
 #include "teal/tables.h"
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 /* Where a program stands.  A constant in every function it is passed to: the compiler folds it away. */
 enum hook {
@@ -41,33 +42,92 @@ struct segment {
 	__u32 sequence;	    /* TCP */
 	__u32 acknowledged; /* TCP */
 	__u32 payload;	    /* bytes behind the transport header */
-	__u32 pad;
+	__u16 service_flags; /* TEAL_SERVICE_* */
+	__u16 pad;
 };
 
+/* Which piece of a packet this is.  Only the first has ports. */
+enum __attribute__((packed)) fragment {
+	FRAGMENT_NONE, /* all of it */
+	FRAGMENT_FIRST,
+	FRAGMENT_LATER,
+};
+
+/* No pointers: so it can be handed to functions that the verifier checks on their own. */
 struct packet {
-	void *ctx; /* struct xdp_md or struct __sk_buff */
-	void *ethernet, *network; /* headers; only XDP writes through them, tc's move with every helper */
-	void *transport;
-	__sum16 *check; /* the transport checksum; kept because old verifiers forget which protocol it was */
 	union address source, destination;
 	struct segment segment;
 	__u32 device; /* came in, or (tc egress) goes out here */
 	__u32 out;    /* the device of a packet that is sent */
 	__u32 length; /* bytes of the IP packet */
+	__u32 fragment_id; /* as it stands in the packet */
 	__u16 gso_size; /* of a super-packet: payload bytes of each packet on the wire, otherwise 0 */
 	__u16 source_port, destination_port; /* host order */
 	__u16 network_offset;		     /* from the start of the frame */
 	__u16 transport_offset;
-	__u16 network_checksum; /* IPv4 */
-	__u8 ttl;		/* or hop limit */
-	bool tagged;		/* carries a VLAN tag */
-	bool no_checksum;	/* UDP without one */
-	bool transmit;		/* out of the device it came in by */
+	enum fragment fragment;
+	__u8 ttl;	     /* or hop limit */
+	__u8 is_tagged;	     /* carries a VLAN tag */
+	__u8 has_no_checksum; /* UDP */
+	__u8 transmit;	     /* out of the device it came in by */
+	__u8 pad;
 };
 
 struct cursor {
 	void *at, *end;
 };
+
+/* A cursor over what is directly readable, from `offset` on, which is at most OFFSET_MASK. */
+#define OFFSET_MASK 0x7ff
+static __always_inline struct cursor cursor_at(void *ctx, __u32 offset, const enum hook hook)
+{
+	void *data, *end;
+
+	if (hook == HOOK_XDP) {
+		data = (void *)(long)((struct xdp_md *)ctx)->data;
+		end = (void *)(long)((struct xdp_md *)ctx)->data_end;
+	} else {
+		data = (void *)(long)((struct __sk_buff *)ctx)->data;
+		end = (void *)(long)((struct __sk_buff *)ctx)->data_end;
+	}
+	return (struct cursor){ .at = data + offset, .end = end };
+}
+
+/* Bytes at an offset of the frame, wherever they lie.  Return 0 or a negative errno. */
+static __always_inline long frame_load(void *ctx, __u32 offset, void *to, __u32 size, const enum hook hook)
+{
+	return hook == HOOK_XDP ? bpf_xdp_load_bytes(ctx, offset, to, size) : bpf_skb_load_bytes(ctx, offset, to, size);
+}
+
+static __always_inline long frame_store(void *ctx, __u32 offset, const void *from, __u32 size, const enum hook hook)
+{
+	return hook == HOOK_XDP ? bpf_xdp_store_bytes(ctx, offset, (void *)from, size) :
+				  bpf_skb_store_bytes(ctx, offset, from, size, 0);
+}
+
+/* Bytes of the whole frame: data_end ends the first buffer, not the packet. */
+static __always_inline __u32 frame_length(void *ctx, const enum hook hook)
+{
+	return hook == HOOK_XDP ? bpf_xdp_get_buff_len(ctx) : ((struct __sk_buff *)ctx)->len;
+}
+
+/*
+ * Makes of a step that is not every packet's, int STEP(void *ctx, ARGUMENT *a, hook), functions of its own.  Not static: the
+ * verifier then checks them once, knowing nothing of their callers, and not again on every way that leads there.
+ */
+#define ASIDE(step, argument)                                                                                     \
+	__noinline int step##_xdp(struct xdp_md *ctx, argument *a)                                                \
+	{                                                                                                         \
+		return a ? step(ctx, a, HOOK_XDP) : 0;                                                            \
+	}                                                                                                         \
+	__noinline int step##_tc(struct __sk_buff *ctx, argument *a)                                              \
+	{                                                                                                         \
+		return a ? step(ctx, a, HOOK_TC_INGRESS) : 0;                                                     \
+	}                                                                                                         \
+	static __always_inline int step##_aside(void *ctx, argument *a, const enum hook hook)                     \
+	{                                                                                                         \
+		return hook == HOOK_XDP ? step##_xdp(ctx, a) : step##_tc(ctx, a);                                 \
+	}
 
 /* The next `size` bytes, or NULL when the packet ends before that. */
 static __always_inline void *pull(struct cursor *c, __u32 size)

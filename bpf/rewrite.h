@@ -10,16 +10,52 @@
 #include "packet.h"
 #include "maps.h"
 
-struct rewrite {
-	const __u8 *address; /* the new one, of 16 bytes */
+/* One end of a packet, to be another. */
+struct end {
+	union address address;
 	__u16 port;	     /* host order */
 	__u16 address_delta; /* one's complement difference new - old, as the checksums take it */
 	__u16 port_delta;
-	bool source;			 /* it replaces the source; otherwise the destination */
-	const struct teal_nexthop *hop; /* link addresses for a packet that is sent, and one hop less to live; or NULL */
+	__u8 is_new; /* 0: this end stays */
+	__u8 pad;
 };
 
-/* RFC 1624, equation 3: a checksum after the sum it covers has grown by `delta`. */
+struct rewrite {
+	struct end destination, source;
+	__u8 link[12]; /* destination and source, with `is_sent` */
+	__u16 network_offset, transport_offset;
+	enum teal_protocol protocol;
+	__u8 has_no_checksum;
+	__u8 has_no_ports; /* a fragment that is not the first: only addresses change */
+	__u8 is_sent;	   /* straight out of a device: one hop less to live, new link addresses */
+	__u8 is_ipv6;
+	__u8 pad[3];
+};
+
+/*
+ * What the whole way works on, a CPU: no packet interrupts another, and a program's stack is too small.  Nobody else's
+ * business, so not pinned.
+ */
+struct desk {
+	struct packet packet;
+	struct rewrite rewrite;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct desk);
+	__uint(max_entries, 1);
+} desks SEC(".maps");
+
+static __always_inline struct desk *desk_get(void)
+{
+	__u32 only = 0;
+
+	return bpf_map_lookup_elem(&desks, &only);
+}
+
+/* RFC 1624, equation 3: a checksum after the sum it covers has grown by `delta`, less than 2^17 times 2^15. */
 static __always_inline __u16 checksum_add(__u16 checksum, __u32 delta)
 {
 	__u32 sum = (__u16)~checksum + delta;
@@ -29,55 +65,147 @@ static __always_inline __u16 checksum_add(__u16 checksum, __u32 delta)
 	return ~sum;
 }
 
+static __always_inline __u16 sum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* What a checksum's sum grows by when one address, or port, takes another's place. */
+static __always_inline __u16 address_delta(const union address *old, const union address *new)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)(__u32)~old->words[i] + new->words[i];
+	return sum_fold(sum);
+}
+
+static __always_inline __u16 port_delta(__u16 old, __u16 new)
+{
+	return sum_fold((__u32)(__u16)~bpf_htons(old) + bpf_htons(new));
+}
+
+/* Where in the packet a rewrite is to be done. */
+static __always_inline struct rewrite rewrite_of(const struct packet *p, const bool ipv6)
+{
+	return (struct rewrite){
+		.network_offset = p->network_offset,
+		.transport_offset = p->transport_offset,
+		.protocol = p->segment.protocol,
+		.has_no_checksum = p->has_no_checksum,
+		.has_no_ports = p->fragment == FRAGMENT_LATER,
+		.is_ipv6 = ipv6,
+	};
+}
+
+/* The deltas are known where an end is a backend's or a VIP. */
+static __always_inline void end_set(struct end *end, const __u8 *address, __u16 port, __u16 address_delta,
+				    __u16 port_delta)
+{
+	end->address = *(const union address *)address;
+	end->port = port;
+	end->address_delta = address_delta;
+	end->port_delta = port_delta;
+	end->is_new = 1;
+}
+
+/* Otherwise they follow from what the packet has there. */
+static __always_inline void end_replace(struct end *end, const union address *old, __u16 old_port, const __u8 *address,
+					__u16 port)
+{
+	end_set(end, address, port, address_delta(old, (const union address *)address), port_delta(old_port, port));
+}
+
 /* The word of an IPv4 header that holds the time to live shrinks by this. */
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
 
-static __always_inline void rewrite_xdp_link(const struct packet *p, const struct teal_nexthop *hop)
+static __always_inline void rewrite_xdp_ipv6(struct ipv6hdr *ip, const struct rewrite *r)
 {
-	struct ethhdr *ethernet = p->ethernet;
-
-	__builtin_memcpy(ethernet->h_dest, hop->destination, sizeof(ethernet->h_dest));
-	__builtin_memcpy(ethernet->h_source, hop->source, sizeof(ethernet->h_source));
+	if (r->destination.is_new)
+		__builtin_memcpy(ip->daddr, r->destination.address.words, sizeof(ip->daddr));
+	if (r->source.is_new)
+		__builtin_memcpy(ip->saddr, r->source.address.words, sizeof(ip->saddr));
+	if (r->is_sent)
+		ip->hop_limit--;
 }
 
-static __always_inline void rewrite_xdp(const struct packet *p, const struct rewrite *r, const bool ipv6)
+static __always_inline void rewrite_xdp_ipv4(struct iphdr *ip, const struct rewrite *r)
 {
-	const __be32 *address = (const __be32 *)r->address;
-	struct udphdr *ports = p->transport; /* TCP's stand in the same place */
-	__u32 delta = r->address_delta + r->port_delta;
+	__u32 sum = 0;
 
-	if (ipv6) {
-		struct ipv6hdr *ip = p->network;
-		__be32 *old = r->source ? ip->saddr : ip->daddr;
+	if (r->destination.is_new) {
+		ip->daddr = r->destination.address.words[3];
+		sum += r->destination.address_delta;
+	}
+	if (r->source.is_new) {
+		ip->saddr = r->source.address.words[3];
+		sum += r->source.address_delta;
+	}
+	if (r->is_sent) {
+		ip->ttl--;
+		sum += TTL_DELTA;
+	}
+	ip->check = checksum_add(ip->check, sum);
+}
 
-		old[0] = address[0];
-		old[1] = address[1];
-		old[2] = address[2];
-		old[3] = address[3];
-		if (r->hop)
-			ip->hop_limit--;
+static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *check, const struct rewrite *r)
+{
+	__u32 sum = 0;
+
+	if (r->destination.is_new) {
+		ports->dest = bpf_htons(r->destination.port);
+		sum += r->destination.address_delta + r->destination.port_delta;
+	}
+	if (r->source.is_new) {
+		ports->source = bpf_htons(r->source.port);
+		sum += r->source.address_delta + r->source.port_delta;
+	}
+	if (r->has_no_checksum)
+		return;
+	*check = checksum_add(*check, sum);
+	if (r->protocol == TEAL_UDP && !*check)
+		*check = 0xffff; /* 0 would mean "none" */
+}
+
+static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite *r, const bool ipv6)
+{
+	struct cursor c = cursor_at(ctx, r->network_offset & OFFSET_MASK, HOOK_XDP);
+	void *network = pull(&c, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+
+	if (!network)
+		return -EFAULT;
+	if (ipv6)
+		rewrite_xdp_ipv6(network, r);
+	else
+		rewrite_xdp_ipv4(network, r);
+	if (r->is_sent) {
+		void *link;
+
+		c = cursor_at(ctx, 0, HOOK_XDP);
+		link = pull(&c, sizeof(r->link));
+		if (link)
+			__builtin_memcpy(link, r->link, sizeof(r->link));
+	}
+	if (r->has_no_ports)
+		return 0;
+	c = cursor_at(ctx, r->transport_offset & OFFSET_MASK, HOOK_XDP);
+	if (r->protocol == TEAL_TCP) {
+		struct tcphdr *tcp = pull(&c, sizeof(*tcp));
+
+		if (!tcp)
+			return -EFAULT;
+		rewrite_xdp_ports((struct udphdr *)tcp, &tcp->check, r); /* ports stand in the same place */
 	} else {
-		struct iphdr *ip = p->network;
-		__u32 sum = r->address_delta;
+		struct udphdr *udp = pull(&c, sizeof(*udp));
 
-		if (r->source)
-			ip->saddr = address[3];
-		else
-			ip->daddr = address[3];
-		if (r->hop) {
-			ip->ttl--;
-			sum += TTL_DELTA;
-		}
-		ip->check = checksum_add(ip->check, sum);
+		if (!udp)
+			return -EFAULT;
+		rewrite_xdp_ports(udp, &udp->check, r);
 	}
-	*(r->source ? &ports->source : &ports->dest) = bpf_htons(r->port);
-	if (!p->no_checksum) {
-		__u16 check = checksum_add(*p->check, delta);
-
-		*p->check = !check && p->segment.protocol == TEAL_UDP ? 0xffff : check; /* UDP: 0 would mean "none" */
-	}
-	if (r->hop)
-		rewrite_xdp_link(p, r->hop);
+	return 0;
 }
 
 /* IPv4 from the time to live to the destination, as one piece: the header's sum stays what it is. */
@@ -89,68 +217,106 @@ struct ipv4_tail {
 	__be32 daddr;
 };
 
-static __always_inline long rewrite_tc_network(const struct packet *p, const struct rewrite *r, const bool ipv6)
+static __always_inline long rewrite_tc_ipv4(struct __sk_buff *ctx, const struct rewrite *r)
 {
-	const __be32 *address = (const __be32 *)r->address;
 	struct ipv4_tail tail;
-	__u32 sum = r->address_delta;
-	__u8 hop_limit = p->ttl - 1;
+	long error = bpf_skb_load_bytes(ctx, r->network_offset + 8, &tail, sizeof(tail));
+	__u32 sum = 0;
 
-	if (ipv6) {
-		long error = bpf_skb_store_bytes(p->ctx, p->network_offset + (r->source ? 8 : 24), address, 16, 0);
-
-		if (r->hop && !error)
-			error = bpf_skb_store_bytes(p->ctx, p->network_offset + 7, &hop_limit, 1, 0);
+	if (error)
 		return error;
+	if (r->destination.is_new) {
+		tail.daddr = r->destination.address.words[3];
+		sum += r->destination.address_delta;
 	}
-	__builtin_memcpy(&tail, p->network + 8, sizeof(tail));
-	if (r->source)
-		tail.saddr = address[3];
-	else
-		tail.daddr = address[3];
-	if (r->hop) {
+	if (r->source.is_new) {
+		tail.saddr = r->source.address.words[3];
+		sum += r->source.address_delta;
+	}
+	if (r->is_sent) {
 		tail.ttl--;
 		sum += TTL_DELTA;
 	}
 	tail.check = checksum_add(tail.check, sum);
-	return bpf_skb_store_bytes(p->ctx, p->network_offset + 8, &tail, sizeof(tail), 0);
+	return bpf_skb_store_bytes(ctx, r->network_offset + 8, &tail, sizeof(tail), 0);
 }
 
-static __always_inline long rewrite_tc_checksum(const struct packet *p, const struct rewrite *r, const bool ipv6)
+/* A packet in pieces has no sum of its own that a device made; the kernel may have summed each piece. */
+static __always_inline long rewrite_tc_ipv6(struct __sk_buff *ctx, const struct rewrite *r)
 {
-	const __u32 offset = p->transport_offset + (p->segment.protocol == TEAL_TCP ? 16 : 6);
-	const __u64 flags = p->segment.protocol == TEAL_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	const __u64 flags = r->has_no_ports ? BPF_F_RECOMPUTE_CSUM : 0;
+	__u8 hop_limit;
+	long error = 0;
+
+	if (r->destination.is_new)
+		error = bpf_skb_store_bytes(ctx, r->network_offset + 24, &r->destination.address, 16, flags);
+	if (r->source.is_new && !error)
+		error = bpf_skb_store_bytes(ctx, r->network_offset + 8, &r->source.address, 16, flags);
+	if (!r->is_sent || error)
+		return error;
+	error = bpf_skb_load_bytes(ctx, r->network_offset + 7, &hop_limit, 1);
+	hop_limit--;
+	return error ?: bpf_skb_store_bytes(ctx, r->network_offset + 7, &hop_limit, 1, 0);
+}
+
+static __always_inline long rewrite_tc_checksum(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
+{
+	const __u32 offset = r->transport_offset + (r->protocol == TEAL_TCP ? 16 : 6);
+	const __u64 flags = r->protocol == TEAL_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__u32 addresses = 0, ports = 0;
 	long error = -EINVAL;
 
+	if (r->destination.is_new) {
+		addresses += r->destination.address_delta;
+		ports += r->destination.port_delta;
+	}
+	if (r->source.is_new) {
+		addresses += r->source.address_delta;
+		ports += r->source.port_delta;
+	}
 	/* Only newer kernels know the flag that keeps a device's own sum of an IPv6 packet right. */
 	if (ipv6)
-		error = bpf_l4_csum_replace(p->ctx, offset, 0, r->address_delta, flags | BPF_F_PSEUDO_HDR | BPF_F_IPV6);
+		error = bpf_l4_csum_replace(ctx, offset, 0, addresses, flags | BPF_F_PSEUDO_HDR | BPF_F_IPV6);
 	if (error == -EINVAL)
-		error = bpf_l4_csum_replace(p->ctx, offset, 0, r->address_delta, flags | BPF_F_PSEUDO_HDR);
-	return error ?: bpf_l4_csum_replace(p->ctx, offset, 0, r->port_delta, flags);
+		error = bpf_l4_csum_replace(ctx, offset, 0, addresses, flags | BPF_F_PSEUDO_HDR);
+	return error ?: bpf_l4_csum_replace(ctx, offset, 0, ports, flags);
 }
 
-static __always_inline long rewrite_tc(const struct packet *p, const struct rewrite *r, const bool ipv6)
+static __always_inline long rewrite_tc_ports(struct __sk_buff *ctx, const struct rewrite *r)
 {
-	__be16 port = bpf_htons(r->port);
-	long error = rewrite_tc_network(p, r, ipv6);
+	const __be16 destination = bpf_htons(r->destination.port), source = bpf_htons(r->source.port);
+	long error = 0;
 
-	if (!error && !p->no_checksum)
-		error = rewrite_tc_checksum(p, r, ipv6);
-	if (!error)
-		error = bpf_skb_store_bytes(p->ctx, p->transport_offset + (r->source ? 0 : 2), &port, sizeof(port), 0);
-	if (!error && r->hop) /* destination and source stand side by side, there as in the header */
-		error = bpf_skb_store_bytes(p->ctx, 0, r->hop->destination, 12, 0);
+	if (r->destination.is_new)
+		error = bpf_skb_store_bytes(ctx, r->transport_offset + 2, &destination, sizeof(destination), 0);
+	if (r->source.is_new && !error)
+		error = bpf_skb_store_bytes(ctx, r->transport_offset, &source, sizeof(source), 0);
 	return error;
 }
 
-static __always_inline bool rewrite(const struct packet *p, const struct rewrite *r, const enum hook hook,
-				    const bool ipv6)
+static __always_inline long rewrite_tc(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
 {
-	if (hook != HOOK_XDP)
-		return !rewrite_tc(p, r, ipv6);
-	rewrite_xdp(p, r, ipv6);
-	return true;
+	long error = ipv6 ? rewrite_tc_ipv6(ctx, r) : rewrite_tc_ipv4(ctx, r);
+
+	if (!error && !r->has_no_ports && !r->has_no_checksum)
+		error = rewrite_tc_checksum(ctx, r, ipv6);
+	if (!error && !r->has_no_ports)
+		error = rewrite_tc_ports(ctx, r);
+	if (!error && r->is_sent)
+		error = bpf_skb_store_bytes(ctx, 0, r->link, sizeof(r->link), 0);
+	return error;
 }
+
+/* Returns 0 or a negative errno: then the packet may be half changed. */
+static __always_inline long rewrite(void *ctx, const struct rewrite *r, const enum hook hook, const bool ipv6)
+{
+	return hook == HOOK_XDP ? rewrite_xdp(ctx, r, ipv6) : rewrite_tc(ctx, r, ipv6);
+}
+
+static __always_inline int rewrite_any(void *ctx, struct rewrite *r, const enum hook hook)
+{
+	return r->is_ipv6 ? rewrite(ctx, r, hook, true) : rewrite(ctx, r, hook, false);
+}
+ASIDE(rewrite_any, struct rewrite)
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef TEAL_BPF_STATE_H
 #define TEAL_BPF_STATE_H
 
+#include "event.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -88,15 +89,22 @@ static __always_inline union flow_phase flow_phase(const struct teal_flow *flow)
 }
 
 /* Moves a flow from what was read to what follows from it, unless another CPU was first. */
-static __always_inline bool flow_move(struct teal_flow *flow, union flow_phase from, enum teal_state state, __u32 acked)
+static __always_inline bool flow_move(struct teal_flow *flow, const struct segment *s, union flow_phase from,
+				      enum teal_state state, __u32 acked)
 {
 	const union flow_phase to = { .state = state, .acked = acked };
-	struct teal_counters *count = counters_get(flow->backend);
+	const __u32 backend = flow->backend;
+	struct teal_counters *count;
 
 	if (__sync_val_compare_and_swap((__u64 *)&flow->state, from.word, to.word) != from.word)
 		return false;
+	if ((to.state >= TEAL_CLOSING) == (from.state >= TEAL_CLOSING))
+		return true;
+	count = counters_get(backend);
 	if (count)
-		count->ended += (to.state >= TEAL_CLOSING) - (from.state >= TEAL_CLOSING);
+		count->ended += to.state >= TEAL_CLOSING ? 1 : -1;
+	if (to.state >= TEAL_CLOSING)
+		event_flow(s, TEAL_EVENT_ENDED, backend, to.state);
 	return true;
 }
 
@@ -121,13 +129,13 @@ static __always_inline void flow_client_ends(struct teal_flow *flow, const struc
 			return;
 		flow->seen = s->now;
 		if (s->flags & TCP_RST) {
-			if (flow_move(flow, now, TEAL_RESET_BY_CLIENT, now.acked))
+			if (flow_move(flow, s, now, TEAL_RESET_BY_CLIENT, now.acked))
 				return;
 		} else if (now.state == TEAL_ESTABLISHED || now.state == TEAL_CLIENT_ENDING) {
-			if (flow_move(flow, now, TEAL_CLIENT_ENDING, end))
+			if (flow_move(flow, s, now, TEAL_CLIENT_ENDING, end))
 				return;
 		} else if (now.state == TEAL_BACKEND_FIN || now.state == TEAL_BOTH_ENDING) {
-			if (flow_move(flow, now, TEAL_BOTH_ENDING, end))
+			if (flow_move(flow, s, now, TEAL_BOTH_ENDING, end))
 				return;
 		} else {
 			return;
@@ -164,6 +172,15 @@ static __always_inline enum teal_state flow_backend_ended(enum teal_state state,
 	}
 }
 
+/* The backend ended an open flow the hard way, which is evidence for the guard. */
+static __always_inline void handshakes_aborted(__u32 backend)
+{
+	struct teal_handshakes *seen = handshakes_get(backend);
+
+	if (seen)
+		seen->aborted++;
+}
+
 /* What an open flow's packet from the backend changes in its row. */
 static __always_inline void flow_backend_says(struct teal_flow *flow, const struct segment *s)
 {
@@ -181,7 +198,23 @@ static __always_inline void flow_backend_says(struct teal_flow *flow, const stru
 			state = flow_backend_ended(state, s->flags);
 		if (second || ends)
 			flow->seen = s->now;
-		if ((state == now.state && acked == now.acked) || flow_move(flow, now, state, acked))
+		if (state == now.state && acked == now.acked)
+			return;
+		if (!flow_move(flow, s, now, state, acked))
+			continue;
+		if (s->flags & TCP_RST && now.state < TEAL_CLOSING)
+			handshakes_aborted(flow->backend);
+		return;
+	}
+}
+
+/* The edge itself ends an open flow: TEAL_RESET, as if the backend had. */
+static __always_inline void flow_abort(struct teal_flow *flow, const struct segment *s)
+{
+	for (int tries = 0; tries < FLOW_TRIES; tries++) {
+		const union flow_phase now = flow_phase(flow);
+
+		if (now.state >= TEAL_CLOSING || flow_move(flow, s, now, TEAL_RESET, now.acked))
 			return;
 	}
 }

@@ -42,8 +42,10 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 		s.key = *(struct teal_flow6_key *)row_key;
 	else
 		__builtin_memcpy(&s.key.client[12], row_key, sizeof(struct teal_flow4_key));
-	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6)))
-		sweep_count(&flow);
+	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6)))
+		return;
+	snat_release(flow.backend, flow.source_port, ipv6);
+	sweep_count(&flow);
 }
 
 #endif

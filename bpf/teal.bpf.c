@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * teal's data path.  To follow a packet, begin at the foot of this file: the entry points hand it to
- * packet_way(), whose lines are the steps, one header each, in the order of the include list.
+ * teal's data path.  To follow a packet, begin at the foot of this file: the entry points hand it first to plain_way(),
+ * which serves packets of open flows that change nothing, and all others to packet_way().  The lines of both are the steps,
+ * one header each, in the order of the include list.
  */
 #include "vmlinux.h"
 
@@ -11,209 +12,254 @@
 #include "service.h"	/* 2. is it ours */
 #include "flow.h"	/* 3. a known flow keeps its backend */
 #include "dispatch.h"	/* 4. a new one gets it from the active table */
+#include "snat.h"	/* and, where a service wants that, a source port */
 #include "rewrite.h"	/* 5. the other address, the other port */
 #include "forward.h"	/* 6. out of the right device */
+#include "refuse.h"	/* what is not served is told so, aside */
+#include "fragment.h"	/* packets in pieces, aside */
 #include "icmp.h"	/* errors about flows, aside */
 #include "sweep.h"	/* expiry, aside */
 
-/* From client to backend. */
-static __always_inline enum teal_verdict way_in(struct packet *p, const struct teal_service *service,
-						const enum hook hook, const bool ipv6)
+static __always_inline void count_in(__u32 backend, const struct packet *p)
 {
-	const struct teal_nexthop *hop = NULL;
-	const struct teal_backend *backend;
-	struct teal_counters *count;
-	enum teal_verdict verdict;
-	__u32 id = 0;
+	struct teal_counters *count = counters_get(backend);
 
-	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
-		return TEAL_DROP_FLAGS;
-	key_set(&p->segment, &p->source, p->source_port, service->id);
-	verdict = flow_enter(&p->segment, &id, ipv6);
-	if (verdict != TEAL_NEXT)
-		return verdict;
-	backend = backend_get(id, service->id);
-	if (!backend)
-		return TEAL_REFUSE_NO_BACKEND;
-	count = counters_get(id);
 	if (count) {
 		count->packets_in++;
 		count->bytes_in += p->length;
 	}
-	hop = nexthop_to_backend(p, id, backend, hook);
-	verdict = hop ? forward_verdict(p, hop, TEAL_SENT_IN) : TEAL_PASS_IN_STACK;
-	if (verdict == TEAL_DROP_BLACKHOLE)
-		return verdict;
-	const struct rewrite r = {
-		.address = backend->address,
-		.port = backend->port,
-		.address_delta = backend->address_delta,
-		.port_delta = backend->port_delta,
-		.hop = verdict == TEAL_SENT_IN ? hop : NULL,
-	};
-	return rewrite(p, &r, hook, ipv6) ? verdict : TEAL_DROP_REWRITE;
 }
 
-/* From backend to client.  What the stack will forward is left as it is, and translated at tc egress. */
-static __always_inline enum teal_verdict way_back(struct packet *p, const struct teal_endpoint *from,
-						  const enum hook hook, const bool ipv6)
+static __always_inline void count_out(__u32 backend, const struct packet *p)
 {
-	const struct teal_nexthop *hop = NULL;
-	const struct teal_backend *backend = backend_get(from->backend, from->service);
-	enum teal_verdict verdict = TEAL_PASS_BACK_EGRESS;
-	struct teal_counters *count;
+	struct teal_counters *count = counters_get(backend);
 
-	if (!backend)
-		return TEAL_PASS_NOT_OURS;
-	key_set(&p->segment, &p->destination, p->destination_port, from->service);
-	if (hook != HOOK_TC_EGRESS) {
-		hop = nexthop_to_client(p, backend, hook, ipv6);
-		verdict = hop ? forward_verdict(p, hop, TEAL_SENT_BACK) : TEAL_PASS_BACK_STACK;
-		/* A packet must change its flow's state only once, so this is for tc egress to do. */
-		if (verdict != TEAL_SENT_BACK)
-			return flow_returns(&p->segment, from->backend, ipv6) ? TEAL_PASS_BACK_STACK : TEAL_PASS_NOT_OURS;
-	}
-	if (!flow_return(&p->segment, from->backend, ipv6))
-		return TEAL_PASS_NOT_OURS;
-	count = counters_get(from->backend);
 	if (count) {
 		count->packets_out++;
 		count->bytes_out += p->length;
 	}
-	const struct rewrite r = {
-		.address = backend->vip,
-		.port = backend->vip_port,
-		.address_delta = ~backend->address_delta,
-		.port_delta = ~backend->port_delta,
-		.source = true,
-		.hop = hop,
-	};
-	return rewrite(p, &r, hook, ipv6) ? verdict : TEAL_DROP_REWRITE;
 }
 
-/* An ICMP error of the network about a flow: to the backend that it concerns. */
-static __always_inline enum teal_verdict way_in_icmp(struct packet *p, const struct quote *q, const enum hook hook,
-						     const bool ipv6)
+/* The hop's link addresses, and one hop less to live. */
+static __always_inline void rewrite_send(struct rewrite *r, const struct teal_nexthop *hop)
 {
-	const struct teal_service *service = service_lookup(&q->source, q->source_port, q->protocol);
-	const struct teal_backend *backend;
+	__builtin_memcpy(r->link, hop->destination, sizeof(r->link)); /* and the source, which stands behind */
+	r->is_sent = 1;
+}
 
-	if (!service || !address_is(&p->destination, q->source.bytes))
+static __always_inline void rewrite_to_backend(struct rewrite *r, const struct teal_backend *backend)
+{
+	end_set(&r->destination, backend->address, backend->port, backend->address_delta, backend->port_delta);
+}
+
+static __always_inline void rewrite_from_vip(struct rewrite *r, const struct teal_backend *backend)
+{
+	end_set(&r->source, backend->vip, backend->vip_port, ~backend->address_delta, ~backend->port_delta);
+}
+
+/* Rewrites, or says that it could not. */
+static __always_inline enum teal_verdict rewritten(void *ctx, struct rewrite *r, enum teal_verdict verdict,
+						   const enum hook hook)
+{
+	return rewrite_any_aside(ctx, r, hook) ? TEAL_DROP_REWRITE : verdict;
+}
+
+/*
+ * A client on this very host: its packet is on its way out, towards a VIP that is elsewhere.  It is turned to the backend,
+ * and the stack is asked anew for the way; what was remembered for other packets does not count here.
+ */
+static __always_inline enum teal_verdict way_out(void *ctx, struct desk *desk, const struct teal_backend *backend)
+{
+	struct teal_nexthop hop = {};
+
+	nexthop_ask_tc(ctx, &hop, backend, false);
+	if (hop.verdict == TEAL_PASS_IN_LOCAL)
+		return TEAL_REFUSE_LOCAL;
+	if (hop.verdict == TEAL_DROP_BLACKHOLE || hop.verdict == TEAL_PASS_NO_ROUTE || !hop.to_device)
+		return TEAL_DROP_BLACKHOLE;
+	desk->packet.out = hop.to_device;
+	return rewritten(ctx, &desk->rewrite, TEAL_SENT_OUT, HOOK_TC_EGRESS);
+}
+
+/*
+ * From client to backend.  What the stack will forward keeps its source until tc egress: the stack would not take a packet
+ * from its own address.
+ */
+static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, const struct teal_service *service,
+						const enum hook hook, const bool ipv6)
+{
+	struct packet *p = &desk->packet;
+	struct rewrite *r = &desk->rewrite;
+	const struct teal_nexthop *hop;
+	const struct teal_source *source = NULL;
+	const struct teal_backend *backend;
+	struct choice choice = {};
+	enum teal_verdict verdict;
+	int answer;
+
+	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
+		return TEAL_DROP_FLAGS;
+	key_set(&p->segment, &p->source, p->source_port, service->id);
+	p->segment.service_flags = service->flags;
+	answer = ipv6 ? flow_enter6(&p->segment, &choice) : flow_enter4(&p->segment, &choice);
+	if (answer < 0)
+		return AS_VERDICT(answer);
+	backend = backend_get(choice.backend, p->segment.key.service);
+	if (!backend)
+		return TEAL_REFUSE_NO_BACKEND;
+	count_in(choice.backend, p);
+	*r = rewrite_of(p, ipv6);
+	rewrite_to_backend(r, backend);
+	if (choice.source_port)
+		source = source_get(p->segment.key.service);
+	if (choice.source_port && !source)
+		return TEAL_DROP_REWRITE;
+	if (hook == HOOK_TC_EGRESS) {
+		if (source)
+			end_replace(&r->source, &p->source, p->source_port, source->address, choice.source_port);
+		return way_out(ctx, desk, backend);
+	}
+	hop = nexthop_to_backend(ctx, p, choice.backend, backend, hook);
+	verdict = hop ? forward_verdict(p, hop, TEAL_SENT_IN) : TEAL_PASS_IN_STACK;
+	if (verdict == TEAL_DROP_BLACKHOLE)
+		return verdict;
+	if (verdict == TEAL_SENT_IN && hop)
+		rewrite_send(r, hop);
+	if (verdict == TEAL_SENT_IN && source)
+		end_replace(&r->source, &p->source, p->source_port, source->address, choice.source_port);
+	fragment_note(p, r, choice.backend, verdict);
+	return rewritten(ctx, r, verdict, hook);
+}
+
+/* The rest of that for what the stack has forwarded to a backend which is to see the service's source address. */
+static __always_inline enum teal_verdict way_in_source(void *ctx, struct desk *desk, const enum hook hook, const bool ipv6)
+{
+	struct packet *p = &desk->packet;
+	struct rewrite *r = &desk->rewrite;
+	const struct teal_endpoint *to = endpoint_lookup(&p->destination, p->destination_port, p->segment.protocol);
+	const struct teal_source *source = to && to->has_source ? source_get(to->service) : NULL;
+	struct choice choice;
+
+	if (!source)
 		return TEAL_PASS_NOT_OURS;
-	key_set(&p->segment, &q->destination, q->destination_port, service->id);
-	backend = backend_get(flow_peek(&p->segment, ipv6), service->id);
+	key_set(&p->segment, &p->source, p->source_port, to->service);
+	choice = flow_peek(&p->segment, ipv6);
+	if (!choice.source_port || choice.backend != to->backend)
+		return TEAL_PASS_NOT_OURS;
+	*r = rewrite_of(p, ipv6);
+	end_replace(&r->source, &p->source, p->source_port, source->address, choice.source_port);
+	fragment_note(p, r, 0, TEAL_PASS_IN_SOURCE);
+	return rewritten(ctx, r, TEAL_PASS_IN_SOURCE, hook);
+}
+
+/*
+ * What the stack will forward is left as it is, and translated at tc egress, for a packet must change its flow's state only
+ * once; but the stack must know the client.
+ */
+static __always_inline enum teal_verdict way_back_stack(void *ctx, struct desk *desk, __u32 backend, const bool has_source,
+							const enum hook hook, const bool ipv6)
+{
+	struct packet *p = &desk->packet;
+	struct rewrite *r = &desk->rewrite;
+
+	if (!flow_returns(&p->segment, backend, ipv6))
+		return TEAL_PASS_NOT_OURS;
+	if (!has_source)
+		return TEAL_PASS_BACK_STACK;
+	*r = rewrite_of(p, ipv6);
+	end_replace(&r->destination, &p->destination, p->destination_port, p->segment.key.client, p->segment.key.port);
+	fragment_note(p, r, 0, TEAL_PASS_BACK_SOURCE);
+	return rewritten(ctx, r, TEAL_PASS_BACK_SOURCE, hook);
+}
+
+/* From backend to client. */
+static __always_inline enum teal_verdict way_back(void *ctx, struct desk *desk, const struct teal_endpoint *endpoint,
+						  const enum hook hook, const bool ipv6)
+{
+	struct packet *p = &desk->packet;
+	struct rewrite *r = &desk->rewrite;
+	const struct teal_endpoint from = *endpoint;
+	const bool has_source = hook != HOOK_TC_EGRESS && snat_find(&p->segment, &from, &p->destination,
+								    p->destination_port, ipv6);
+	const struct teal_backend *backend = backend_get(from.backend, from.service);
+	const struct teal_nexthop *hop = NULL;
+	enum teal_verdict verdict = TEAL_PASS_BACK_EGRESS;
+	int answer;
+
 	if (!backend)
 		return TEAL_PASS_NOT_OURS;
-	const struct rewrite r = {
-		.address = backend->address,
-		.port = backend->port,
-		.address_delta = backend->address_delta,
-		.port_delta = backend->port_delta,
-	};
-	return icmp_rewrite(p, q, &r, r.address_delta, hook, ipv6) ? TEAL_PASS_ICMP_IN : TEAL_DROP_REWRITE;
-}
-
-/* One from the backend's side, or from this host: the client knows only the VIP. */
-static __always_inline enum teal_verdict way_back_icmp(struct packet *p, const struct quote *q, const enum hook hook,
-						       const bool ipv6)
-{
-	const struct teal_endpoint *from = endpoint_lookup(&q->destination, q->destination_port, q->protocol);
-	const struct teal_backend *backend;
-
-	if (!from || !address_is(&p->destination, q->source.bytes))
-		return TEAL_PASS_NOT_OURS;
-	key_set(&p->segment, &q->source, q->source_port, from->service);
-	backend = backend_get(from->backend, from->service);
-	if (!backend || flow_peek(&p->segment, ipv6) != from->backend)
-		return TEAL_PASS_NOT_OURS;
-	const struct rewrite r = {
-		.address = backend->vip,
-		.port = backend->vip_port,
-		.address_delta = ~backend->address_delta,
-		.port_delta = ~backend->port_delta,
-		.source = true,
-	};
-	return icmp_rewrite(p, q, &r, icmp_source_delta(p, backend->vip), hook, ipv6) ? TEAL_PASS_ICMP_BACK :
-										       TEAL_DROP_REWRITE;
-}
-
-/* Rare, so parsed anew, in functions that the verifier checks on their own. */
-static __always_inline enum teal_verdict way_icmp(void *ctx, const enum hook hook, const bool ipv6)
-{
-	struct packet p = { .ctx = ctx };
-	struct quote q = {};
-	struct cursor c;
-
-	parse_context(&p, &c, hook);
-	parse_link(&p, &c);
-	/* Without extension headers, for their walk would be one more function on the stack. */
-	if ((ipv6 ? parse_ipv6(&p, &c, hook, false) : parse_ipv4(&p, &c, hook)) != TEAL_NEXT ||
-	    p.segment.protocol != (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || !quote_parse(&q, &p, &c, ipv6))
-		return TEAL_PASS_NOT_OURS;
-	return hook == HOOK_TC_EGRESS ? way_back_icmp(&p, &q, hook, ipv6) : way_in_icmp(&p, &q, hook, ipv6);
-}
-
-#define WAY_ICMP(name, context, hook, ipv6)                 \
-	__noinline int name(struct context *ctx)            \
-	{                                                   \
-		return ctx ? way_icmp(ctx, hook, ipv6) : 0; \
+	if (!has_source)
+		key_set(&p->segment, &p->destination, p->destination_port, from.service);
+	if (hook != HOOK_TC_EGRESS) {
+		hop = nexthop_to_client(ctx, p, backend, hook, ipv6);
+		verdict = hop ? forward_verdict(p, hop, TEAL_SENT_BACK) : TEAL_PASS_BACK_STACK;
+		if (verdict == TEAL_PASS_IN_LOCAL)
+			verdict = TEAL_PASS_BACK_LOCAL; /* it will not leave, so egress cannot translate it */
+		else if (verdict != TEAL_SENT_BACK)
+			return way_back_stack(ctx, desk, from.backend, has_source, hook, ipv6);
 	}
-WAY_ICMP(icmp_xdp4, xdp_md, HOOK_XDP, false)
-WAY_ICMP(icmp_xdp6, xdp_md, HOOK_XDP, true)
-WAY_ICMP(icmp_ingress4, __sk_buff, HOOK_TC_INGRESS, false)
-WAY_ICMP(icmp_ingress6, __sk_buff, HOOK_TC_INGRESS, true)
-WAY_ICMP(icmp_egress4, __sk_buff, HOOK_TC_EGRESS, false)
-WAY_ICMP(icmp_egress6, __sk_buff, HOOK_TC_EGRESS, true)
-#undef WAY_ICMP
+	answer = ipv6 ? flow_return6(&p->segment, from.backend) : flow_return4(&p->segment, from.backend);
+	if (answer <= 0)
+		return answer ? AS_VERDICT(answer) : TEAL_PASS_NOT_OURS;
+	count_out(from.backend, p);
+	*r = rewrite_of(p, ipv6);
+	rewrite_from_vip(r, backend);
+	if (has_source)
+		end_replace(&r->destination, &p->destination, p->destination_port, p->segment.key.client,
+			    p->segment.key.port);
+	if (verdict == TEAL_SENT_BACK && hop)
+		rewrite_send(r, hop);
+	fragment_note(p, r, from.backend, verdict);
+	return rewritten(ctx, r, verdict, hook);
+}
 
-static __always_inline enum teal_verdict icmp(void *ctx, const enum hook hook, const bool ipv6)
+/* Not static, as ASIDE() has it. */
+#define ICMP_ASIDE(name, context, hook, ipv6)                      \
+	__noinline int name(struct context *ctx, struct packet *p) \
+	{                                                          \
+		return p ? icmp(ctx, p, hook, ipv6) : 0;           \
+	}
+ICMP_ASIDE(icmp_xdp4, xdp_md, HOOK_XDP, false)
+ICMP_ASIDE(icmp_xdp6, xdp_md, HOOK_XDP, true)
+ICMP_ASIDE(icmp_ingress4, __sk_buff, HOOK_TC_INGRESS, false)
+ICMP_ASIDE(icmp_ingress6, __sk_buff, HOOK_TC_INGRESS, true)
+ICMP_ASIDE(icmp_egress4, __sk_buff, HOOK_TC_EGRESS, false)
+ICMP_ASIDE(icmp_egress6, __sk_buff, HOOK_TC_EGRESS, true)
+#undef ICMP_ASIDE
+
+static __always_inline enum teal_verdict icmp_aside(void *ctx, struct packet *p, const enum hook hook, const bool ipv6)
 {
 	if (hook == HOOK_XDP)
-		return ipv6 ? icmp_xdp6(ctx) : icmp_xdp4(ctx);
+		return ipv6 ? icmp_xdp6(ctx, p) : icmp_xdp4(ctx, p);
 	if (hook == HOOK_TC_INGRESS)
-		return ipv6 ? icmp_ingress6(ctx) : icmp_ingress4(ctx);
-	return ipv6 ? icmp_egress6(ctx) : icmp_egress4(ctx);
+		return ipv6 ? icmp_ingress6(ctx, p) : icmp_ingress4(ctx, p);
+	return ipv6 ? icmp_egress6(ctx, p) : icmp_egress4(ctx, p);
 }
 
-static __always_inline enum teal_verdict packet_way(struct packet *p, struct cursor *c, const enum hook hook,
+/* Every packet that is not plain.  @c  behind the link header */
+static __always_inline enum teal_verdict packet_way(void *ctx, struct desk *desk, struct cursor *c, const enum hook hook,
 						    const bool ipv6)
 {
-	enum teal_verdict verdict = parse(p, c, hook, ipv6);
+	struct packet *p = &desk->packet;
+	enum teal_verdict verdict = parse(ctx, p, c, hook, ipv6);
 	const struct teal_service *service;
 	const struct teal_endpoint *from;
 
 	if (verdict != TEAL_NEXT)
 		return verdict;
+	if (p->fragment == FRAGMENT_LATER)
+		return fragment(ctx, p, hook);
 	if (p->segment.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return icmp(p->ctx, hook, ipv6);
+		return icmp_aside(ctx, p, hook, ipv6);
 	if (p->segment.protocol != TEAL_TCP && p->segment.protocol != TEAL_UDP)
 		return TEAL_PASS_NOT_OURS;
-	service = hook == HOOK_TC_EGRESS ? NULL : service_lookup(&p->destination, p->destination_port, p->segment.protocol);
+	service = service_lookup(&p->destination, p->destination_port, p->segment.protocol);
 	if (service)
-		return way_in(p, service, hook, ipv6);
+		return way_in(ctx, desk, service, hook, ipv6);
 	from = endpoint_lookup(&p->source, p->source_port, p->segment.protocol);
 	if (from)
-		return way_back(p, from, hook, ipv6);
-	return TEAL_PASS_NOT_OURS;
-}
-
-static __always_inline enum teal_verdict packet(struct packet *p, const enum hook hook)
-{
-	enum teal_verdict verdict = TEAL_PASS_NOT_OURS;
-	struct cursor c;
-
-	p->segment.now = bpf_ktime_get_coarse_ns();
-	parse_context(p, &c, hook);
-	switch (parse_link(p, &c)) {
-	case ETH_P_IP:
-		verdict = packet_way(p, &c, hook, false);
-		break;
-	case ETH_P_IPV6:
-		verdict = packet_way(p, &c, hook, true);
-		break;
-	}
-	verdict_count(verdict);
-	return verdict;
+		return way_back(ctx, desk, from, hook, ipv6);
+	return hook == HOOK_TC_EGRESS ? way_in_source(ctx, desk, hook, ipv6) : TEAL_PASS_NOT_OURS;
 }
 
 /* Whether the verdict's action is that one: the list of verdicts as a set of bits. */
@@ -228,35 +274,240 @@ static __always_inline bool verdict_is(enum teal_verdict verdict, const int want
 }
 #undef X
 
+/*
+ * A packet of an open flow that changes no row and can leave at once: nearly all of them.  It is served with no write to
+ * anything that two CPUs share.  TEAL_NEXT for every other, of which nothing has been touched.
+ */
+static __always_inline enum teal_verdict plain_in(void *ctx, struct packet *p, const struct teal_service *service,
+						  const enum hook hook, const bool ipv6)
+{
+	const struct teal_backend *backend;
+	const struct teal_nexthop *hop;
+	const struct teal_flow *flow;
+	struct rewrite r;
+	__u32 id;
+
+	if (hook == HOOK_TC_EGRESS)
+		return TEAL_NEXT;
+	key_set(&p->segment, &p->source, p->source_port, service->id);
+	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&p->segment, ipv6));
+	if (!flow_is_plain(flow, &p->segment) || flow->source_port || service->flags & TEAL_SERVICE_MOVE)
+		return TEAL_NEXT;
+	id = flow->backend;
+	backend = backend_get(id, p->segment.key.service);
+	hop = bpf_map_lookup_elem(&nexthops, &id);
+	if (!backend || backend->reset || !hop || !nexthop_is_fresh(hop, p) ||
+	    forward_verdict(p, hop, TEAL_SENT_IN) != TEAL_SENT_IN ||
+	    (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags)))
+		return TEAL_NEXT;
+	count_in(id, p);
+	r = rewrite_of(p, ipv6);
+	rewrite_to_backend(&r, backend);
+	rewrite_send(&r, hop);
+	return rewrite(ctx, &r, hook, ipv6) ? TEAL_DROP_REWRITE : TEAL_SENT_IN;
+}
+
+static __always_inline enum teal_verdict plain_back(void *ctx, struct packet *p, const struct teal_endpoint *from,
+						    const enum hook hook, const bool ipv6)
+{
+	const struct teal_backend *backend;
+	const struct teal_nexthop *hop;
+	const struct teal_flow *flow;
+	__u32 id = from->backend;
+	struct rewrite r;
+
+	if (hook == HOOK_TC_EGRESS || from->has_source)
+		return TEAL_NEXT;
+	key_set(&p->segment, &p->destination, p->destination_port, from->service);
+	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&p->segment, ipv6));
+	if (!flow_is_plain_back(flow, &p->segment) || flow->backend != id)
+		return TEAL_NEXT;
+	backend = backend_get(id, p->segment.key.service);
+	hop = nexthop_back_slot(p, ipv6);
+	if (!backend || backend->reset || !hop || !nexthop_back_is_fresh(hop, p) ||
+	    forward_verdict(p, hop, TEAL_SENT_BACK) != TEAL_SENT_BACK)
+		return TEAL_NEXT;
+	count_out(id, p);
+	r = rewrite_of(p, ipv6);
+	rewrite_from_vip(&r, backend);
+	rewrite_send(&r, hop);
+	return rewrite(ctx, &r, hook, ipv6) ? TEAL_DROP_REWRITE : TEAL_SENT_BACK;
+}
+
+static __always_inline enum teal_verdict plain_family(void *ctx, struct packet *p, struct cursor *c,
+						      const enum hook hook, const bool ipv6)
+{
+	const struct teal_service *service;
+	const struct teal_endpoint *endpoint;
+
+	if (!parse_plain(ctx, p, c, hook, ipv6))
+		return TEAL_NEXT;
+	service = service_lookup(&p->destination, p->destination_port, p->segment.protocol);
+	if (service)
+		return plain_in(ctx, p, service, hook, ipv6);
+	endpoint = endpoint_lookup(&p->source, p->source_port, p->segment.protocol);
+	if (endpoint)
+		return plain_back(ctx, p, endpoint, hook, ipv6);
+	if (hook == HOOK_TC_EGRESS)
+		endpoint = endpoint_lookup(&p->destination, p->destination_port, p->segment.protocol);
+	return endpoint ? TEAL_NEXT : TEAL_PASS_NOT_OURS;
+}
+
+static __always_inline enum teal_verdict plain_way(void *ctx, struct packet *p, const enum hook hook)
+{
+	struct cursor c = cursor_at(ctx, 0, hook);
+	const struct ethhdr *ethernet = pull(&c, sizeof(*ethernet));
+
+	if (!ethernet)
+		return TEAL_NEXT;
+	if (hook == HOOK_XDP) {
+		p->device = ((struct xdp_md *)ctx)->ingress_ifindex;
+	} else {
+		p->device = ((struct __sk_buff *)ctx)->ifindex;
+		p->gso_size = ((struct __sk_buff *)ctx)->gso_size;
+		p->is_tagged = ((struct __sk_buff *)ctx)->vlan_present;
+	}
+	p->segment.now = bpf_ktime_get_coarse_ns();
+	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+		return plain_family(ctx, p, &c, hook, false);
+	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+		return plain_family(ctx, p, &c, hook, true);
+	return TEAL_NEXT;
+}
+
+static __always_inline int xdp_action(const struct packet *p, enum teal_verdict verdict)
+{
+	verdict_count(verdict);
+	if (verdict_is(verdict, TEAL_ACTION_PASS))
+		return XDP_PASS;
+	if (verdict_is(verdict, TEAL_ACTION_DROP) || !p->out)
+		return XDP_DROP;
+	return p->transmit ? XDP_TX : bpf_redirect(p->out, 0);
+}
+
+static __always_inline int tc_action(const struct packet *p, enum teal_verdict verdict, const enum hook hook)
+{
+	verdict_count(verdict);
+	if (verdict_is(verdict, TEAL_ACTION_PASS))
+		return TC_ACT_UNSPEC;
+	if (verdict_is(verdict, TEAL_ACTION_DROP) || !p->out)
+		return TC_ACT_SHOT;
+	if (verdict == TEAL_SENT_OUT) /* its next hop is still to be found */
+		return bpf_redirect_neigh(p->out, NULL, 0, 0);
+	/* What is refused on its way out goes back in. */
+	return bpf_redirect(p->out, hook == HOOK_TC_EGRESS ? BPF_F_INGRESS : 0);
+}
+
+static __always_inline int whole_family(void *ctx, const enum hook hook, const bool ipv6)
+{
+	struct desk *desk = desk_get();
+	enum teal_verdict verdict;
+	struct packet *p;
+	struct cursor c;
+
+	if (!desk)
+		return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
+	p = &desk->packet;
+	*p = (struct packet){ .segment.now = bpf_ktime_get_coarse_ns() };
+	c = parse_context(ctx, p, hook);
+	parse_link(p, &c);
+	verdict = packet_way(ctx, desk, &c, hook, ipv6);
+	if (verdict_is(verdict, TEAL_ACTION_REFUSE))
+		refuse_aside(ctx, p, hook);
+	if (verdict_is(verdict, TEAL_ACTION_REFUSE) || verdict_is(verdict, TEAL_ACTION_DROP))
+		event_lost(&p->segment, verdict);
+	return hook == HOOK_XDP ? xdp_action(p, verdict) : tc_action(p, verdict, hook);
+}
+
+/* Not static, as ASIDE() has it. */
+#define WHOLE(name, context, hook, ipv6)              \
+	__noinline int name(struct context *ctx)      \
+	{                                             \
+		return whole_family(ctx, hook, ipv6); \
+	}
+WHOLE(whole_xdp4, xdp_md, HOOK_XDP, false)
+WHOLE(whole_xdp6, xdp_md, HOOK_XDP, true)
+WHOLE(whole_ingress4, __sk_buff, HOOK_TC_INGRESS, false)
+WHOLE(whole_ingress6, __sk_buff, HOOK_TC_INGRESS, true)
+WHOLE(whole_egress4, __sk_buff, HOOK_TC_EGRESS, false)
+WHOLE(whole_egress6, __sk_buff, HOOK_TC_EGRESS, true)
+#undef WHOLE
+
+/* The network protocol behind the link header and its one tag, or 0. */
+static __always_inline __u16 network_protocol(void *ctx, const enum hook hook)
+{
+	struct cursor c = cursor_at(ctx, 0, hook);
+	struct packet p = {};
+
+	return parse_link(&p, &c);
+}
+
+/* Not inline, so that what they keep on the stack is gone when the whole way begins. */
+#define NOT_PLAIN -2 /* no action of either hook */
+static __noinline int plain_xdp(struct xdp_md *ctx)
+{
+	struct packet p = {};
+	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_XDP);
+
+	return verdict == TEAL_NEXT ? NOT_PLAIN : xdp_action(&p, verdict);
+}
+
+static __noinline int plain_ingress(struct __sk_buff *ctx)
+{
+	struct packet p = {};
+	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_TC_INGRESS);
+
+	return verdict == TEAL_NEXT ? NOT_PLAIN : tc_action(&p, verdict, HOOK_TC_INGRESS);
+}
+
+static __noinline int plain_egress(struct __sk_buff *ctx)
+{
+	struct packet p = {};
+	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_TC_EGRESS);
+
+	return verdict == TEAL_NEXT ? NOT_PLAIN : tc_action(&p, verdict, HOOK_TC_EGRESS);
+}
+
 SEC("xdp.frags")
 int teal_xdp(struct xdp_md *ctx)
 {
-	struct packet p = { .ctx = ctx };
-	enum teal_verdict verdict = packet(&p, HOOK_XDP);
+	int action = plain_xdp(ctx);
 
-	if (verdict_is(verdict, TEAL_ACTION_SENT))
-		return p.transmit ? XDP_TX : bpf_redirect(p.out, 0);
-	return verdict_is(verdict, TEAL_ACTION_PASS) ? XDP_PASS : XDP_DROP;
+	if (action != NOT_PLAIN)
+		return action;
+	switch (network_protocol(ctx, HOOK_XDP)) {
+	case ETH_P_IP: return whole_xdp4(ctx);
+	case ETH_P_IPV6: return whole_xdp6(ctx);
+	default: return verdict_count(TEAL_PASS_NOT_OURS), XDP_PASS;
+	}
 }
 
 SEC("tc")
 int teal_ingress(struct __sk_buff *ctx)
 {
-	struct packet p = { .ctx = ctx };
-	enum teal_verdict verdict = packet(&p, HOOK_TC_INGRESS);
+	int action = plain_ingress(ctx);
 
-	if (verdict_is(verdict, TEAL_ACTION_SENT))
-		return bpf_redirect(p.out, 0);
-	return verdict_is(verdict, TEAL_ACTION_PASS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (action != NOT_PLAIN)
+		return action;
+	switch (network_protocol(ctx, HOOK_TC_INGRESS)) {
+	case ETH_P_IP: return whole_ingress4(ctx);
+	case ETH_P_IPV6: return whole_ingress6(ctx);
+	default: return verdict_count(TEAL_PASS_NOT_OURS), TC_ACT_UNSPEC;
+	}
 }
 
 SEC("tc")
 int teal_egress(struct __sk_buff *ctx)
 {
-	struct packet p = { .ctx = ctx };
-	enum teal_verdict verdict = packet(&p, HOOK_TC_EGRESS);
+	int action = plain_egress(ctx);
 
-	return verdict_is(verdict, TEAL_ACTION_PASS) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (action != NOT_PLAIN)
+		return action;
+	switch (network_protocol(ctx, HOOK_TC_EGRESS)) {
+	case ETH_P_IP: return whole_egress4(ctx);
+	case ETH_P_IPV6: return whole_egress6(ctx);
+	default: return verdict_count(TEAL_PASS_NOT_OURS), TC_ACT_UNSPEC;
+	}
 }
 
 SEC("iter/bpf_map_elem")

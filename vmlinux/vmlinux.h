@@ -52,6 +52,7 @@ enum {
 enum {
 	BPF_F_PSEUDO_HDR = 1U << 4,
 	BPF_F_RECOMPUTE_CSUM = 1U << 0,
+	BPF_F_INGRESS = 1U << 0,
 	BPF_F_MARK_MANGLED_0 = 1U << 5,
 	BPF_F_IPV6 = 1U << 7,
 };

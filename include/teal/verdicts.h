@@ -44,7 +44,10 @@
 	X(PASS, BACK_SOURCE, "backend to client, its destination made the client again, left to the host's stack") \
 	X(PASS, IN_SOURCE, "client to backend, its source made the service's on its way out of the host's stack") \
 	X(DROP, PAUSED, "a new flow of a service that is paused: it waits until the client tries again") \
-	X(REFUSE, RESET, "a connection of a backend whose connections are being ended")
+	X(REFUSE, RESET, "a connection of a backend whose connections are being ended") \
+	X(SENT, OUT, "client on this very host to backend, out of the backend's device")          \
+	X(PASS, BACK_LOCAL, "backend to a client on this very host")                             \
+	X(REFUSE, LOCAL, "client and backend both on this very host: there is no way between them that teal sees")
 
 enum teal_verdict {
 #define X(action, name, sentence) TEAL_##action##_##name,

@@ -63,6 +63,14 @@ void lab_deltas(struct teal_backend *backend)
 	backend->port_delta = sum_difference(backend->port, backend->vip_port);
 }
 
+/* A row once more, where its key hashes to: few keys, so no two in one place. */
+static void fill_slot(const struct bpf_map *map, __u32 slots, const struct teal_slot *slot)
+{
+	__u32 place = teal_slot_of(&slot->key, slots);
+
+	must(bpf_map__update_elem(map, &place, sizeof(place), slot, sizeof(*slot), BPF_ANY), bpf_map__name(map));
+}
+
 static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp)
 {
 	struct teal_backend row = {
@@ -84,6 +92,8 @@ static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp)
 	must(bpf_map__update_elem(lab->bpf->maps.backends, &id, sizeof(id), &row, sizeof(row), BPF_ANY), "backends");
 	must(bpf_map__update_elem(lab->bpf->maps.endpoints, &key, sizeof(key), &endpoint, sizeof(endpoint), BPF_ANY),
 	     "endpoints");
+	fill_slot(lab->bpf->maps.endpoint_slots, TEAL_ENDPOINT_SLOTS,
+		  &(struct teal_slot){ .key = key, .more = 1, .endpoint = endpoint });
 }
 
 static void fill_service(struct lab *lab, bool ipv6, __u16 port, enum teal_protocol protocol)
@@ -93,6 +103,8 @@ static void fill_service(struct lab *lab, bool ipv6, __u16 port, enum teal_proto
 
 	network_address(VIP, ipv6, key.address);
 	must(bpf_map__update_elem(lab->bpf->maps.services, &key, sizeof(key), &row, sizeof(row), BPF_ANY), "services");
+	fill_slot(lab->bpf->maps.service_slots, TEAL_SERVICE_SLOTS,
+		  &(struct teal_slot){ .key = key, .more = 1, .service = row });
 }
 
 static void fill_devices(struct lab *lab, bool redirect)
