@@ -306,18 +306,18 @@ __noinline int flow_enter6(const struct segment *s, struct choice *ret)
 	return s && ret ? flow_enter(s, ret, true) : 0;
 }
 
-/* Whether a plain packet of the flow changes nothing in its row: it is open, was seen a moment ago, and nothing ends. */
+/* Whether the packet changes nothing in the flow's row: the flow is open, was seen a moment ago, and nothing ends. */
 static __always_inline bool flow_is_plain(const struct teal_flow *flow, const struct segment *s)
 {
 	return flow && flow->state < TEAL_CLIENT_ENDING && !is_older(s->now, flow->seen, SECOND) &&
-	       !(s->flags & (TCP_FIN | TCP_RST));
+	       (s->protocol == TEAL_UDP || tcp_flags_are_plain(s->flags));
 }
 
 /* The same of a packet from the backend: how far its acknowledgment is ahead of what is noted counts too. */
 static __always_inline bool flow_is_plain_back(const struct teal_flow *flow, const struct segment *s)
 {
 	return flow_is_plain(flow, s) &&
-	       (!(s->flags & TCP_ACK) || (__s32)(s->acknowledged - flow->acked) <= ACKED_STEP);
+	       (s->protocol == TEAL_UDP || (__s32)(s->acknowledged - flow->acked) <= ACKED_STEP);
 }
 
 /* Whether a backend's packet answers the very SYN of the pending row, and not an earlier one of that client port. */

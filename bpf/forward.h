@@ -8,6 +8,7 @@
 #ifndef TEAL_BPF_FORWARD_H
 #define TEAL_BPF_FORWARD_H
 
+#include "clock.h"
 #include "dispatch.h"
 #include "maps.h"
 #include "packet.h"
@@ -85,7 +86,7 @@ static __always_inline int nexthop_ask(void *ctx, struct teal_nexthop *hop, cons
 	__builtin_memcpy(hop->destination, fib.dmac, sizeof(hop->destination));
 	__builtin_memcpy(hop->source, fib.smac, sizeof(hop->source));
 	/* An unknown neighbour is asked for anew with every packet: the stack may have found it already. */
-	hop->until = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : bpf_ktime_get_coarse_ns() + NEXTHOP_LIFETIME;
+	hop->until = answer == BPF_FIB_LKUP_RET_NO_NEIGH ? 0 : clock_now() + NEXTHOP_LIFETIME;
 	return 0;
 }
 
@@ -146,20 +147,20 @@ static __always_inline const struct teal_nexthop *nexthop_to_backend(void *ctx, 
 	return hop;
 }
 
-/* Where the way back to the client of the packet's key is remembered, whoever's it is now; or NULL. */
-static __always_inline struct teal_nexthop *nexthop_back_slot(const struct packet *p, const bool ipv6)
+/* Where the way back to a client is remembered, whoever's it is now; or NULL. */
+static __always_inline struct teal_nexthop *nexthop_back_slot(const union address *client, __u16 service,
+							      const bool ipv6)
 {
-	const union address *client = (const union address *)p->segment.key.client;
 	__u32 slot = hash_mix(client->words[3], ipv6 ? client->words[0] ^ client->words[1] ^ client->words[2] : 0);
 
-	slot = (slot ^ p->segment.key.service) & (TEAL_NEXTHOP_SLOTS - 1);
+	slot = (slot ^ service) & (TEAL_NEXTHOP_SLOTS - 1);
 	return bpf_map_lookup_elem(&nexthops_back, &slot);
 }
 
-static __always_inline bool nexthop_back_is_fresh(const struct teal_nexthop *hop, const struct packet *p)
+static __always_inline bool nexthop_back_is_fresh(const struct teal_nexthop *hop, const struct packet *p,
+						  const union address *client, __u16 service)
 {
-	return nexthop_is_fresh(hop, p) && hop->service == p->segment.key.service &&
-	       address_is((const union address *)p->segment.key.client, hop->address);
+	return nexthop_is_fresh(hop, p) && hop->service == service && address_is(client, hop->address);
 }
 
 /* The way back to the client of the packet's key, from the service's VIP. */
@@ -167,12 +168,13 @@ static __always_inline const struct teal_nexthop *nexthop_to_client(void *ctx, c
 								    const struct teal_backend *backend,
 								    const enum hook hook, const bool ipv6)
 {
-	struct teal_nexthop *hop = nexthop_back_slot(p, ipv6);
+	const union address *client = (const union address *)p->segment.key.client;
+	struct teal_nexthop *hop = nexthop_back_slot(client, backend->service, ipv6);
 
-	if (!hop || nexthop_back_is_fresh(hop, p))
+	if (!hop || nexthop_back_is_fresh(hop, p, client, backend->service))
 		return hop;
 	hop->service = backend->service;
-	__builtin_memcpy(hop->address, p->segment.key.client, sizeof(hop->address));
+	__builtin_memcpy(hop->address, client->bytes, sizeof(hop->address));
 	if (hook == HOOK_XDP)
 		nexthop_ask_xdp(ctx, hop, backend, true);
 	else

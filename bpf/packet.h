@@ -140,19 +140,24 @@ static __always_inline void *pull(struct cursor *c, __u32 size)
 	return header;
 }
 
+/* Written in halves, for in halves it is read: a processor forwards no store to a load that is wider. */
 static __always_inline void address_set4(union address *to, __be32 address)
 {
+	const union {
+		__be32 words[2];
+		__u64 half;
+	} mapped = { .words = { bpf_htonl(0xffff), address } };
+
 	to->halves[0] = 0;
-	to->words[2] = bpf_htonl(0xffff);
-	to->words[3] = address;
+	to->halves[1] = mapped.half;
 }
 
 static __always_inline void address_set6(union address *to, const __be32 address[4])
 {
-	to->words[0] = address[0];
-	to->words[1] = address[1];
-	to->words[2] = address[2];
-	to->words[3] = address[3];
+	const __u64 *halves = (const __u64 *)address;
+
+	to->halves[0] = halves[0];
+	to->halves[1] = halves[1];
 }
 
 /* Such an address must not come by wire (RFC 4038, section 4.2), and would be taken for IPv4's. */

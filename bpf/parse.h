@@ -248,23 +248,31 @@ static __always_inline enum teal_verdict parse(void *ctx, struct packet *p, stru
 	return TEAL_NEXT;
 }
 
+/* What parse_plain() needs to read: a TCP header's worth behind the network header, of UDP too. */
+#define PLAIN_BYTES(ipv6) \
+	(sizeof(struct ethhdr) + ((ipv6) ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) + sizeof(struct tcphdr))
+
 /*
- * The same for a packet with nothing unusual about it: whole, without options or extensions, all headers readable.
- * @c  behind an untagged link header
+ * The same for a packet with nothing unusual about it: whole, untagged, without options or extensions.
+ * @data  the frame, PLAIN_BYTES() of which are readable
+ * @end   of what is readable, for XDP
  * Returns false for any other, of which parse() will tell more.
  */
-static __always_inline bool parse_plain(void *ctx, struct packet *p, struct cursor *c, const enum hook hook,
-					const bool ipv6)
+static __always_inline bool parse_plain(void *ctx, struct packet *p, const void *data, const void *end,
+					const enum hook hook, const bool ipv6)
 {
 	const __u32 header = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	const void *transport = data + sizeof(struct ethhdr) + header;
+	const struct tcphdr *tcp = transport;
+	const struct udphdr *udp = transport;
 	__u32 left;
 
 	p->network_offset = sizeof(struct ethhdr);
 	p->transport_offset = sizeof(struct ethhdr) + header;
 	if (ipv6) {
-		struct ipv6hdr *ip = pull(c, sizeof(*ip));
+		const struct ipv6hdr *ip = data + sizeof(struct ethhdr);
 
-		if (!ip || ip->version != 6)
+		if (ip->version != 6)
 			return false;
 		address_set6(&p->source, ip->saddr);
 		address_set6(&p->destination, ip->daddr);
@@ -274,9 +282,9 @@ static __always_inline bool parse_plain(void *ctx, struct packet *p, struct curs
 		p->segment.protocol = ip->nexthdr;
 		p->length = bpf_ntohs(ip->payload_len) + header;
 	} else {
-		struct iphdr *ip = pull(c, sizeof(*ip));
+		const struct iphdr *ip = data + sizeof(struct ethhdr);
 
-		if (!ip || ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(0x3fff))
+		if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(0x3fff))
 			return false;
 		address_set4(&p->source, ip->saddr);
 		address_set4(&p->destination, ip->daddr);
@@ -284,21 +292,17 @@ static __always_inline bool parse_plain(void *ctx, struct packet *p, struct curs
 		p->segment.protocol = ip->protocol;
 		p->length = bpf_ntohs(ip->tot_len);
 	}
-	left = p->length - header;
-	if (hook == HOOK_XDP ? p->length > c->end - c->at + header : p->network_offset + p->length > frame_length(ctx, hook))
+	if (sizeof(struct ethhdr) + p->length > (hook == HOOK_XDP ? (__u64)(end - data) : frame_length(ctx, hook)))
 		return false;
+	left = p->length - header;
 	if (p->segment.protocol == TEAL_TCP) {
-		struct tcphdr *tcp = pull(c, sizeof(*tcp));
-
-		if (!tcp || p->length < header + sizeof(*tcp) || tcp->doff < 5 || tcp->doff * 4u > left)
+		if (p->length < header + sizeof(*tcp) || tcp->doff < 5 || tcp->doff * 4u > left)
 			return false;
 		parse_segment(p, tcp, left - tcp->doff * 4u);
 		return true;
 	}
 	if (p->segment.protocol == TEAL_UDP) {
-		struct udphdr *udp = pull(c, sizeof(*udp));
-
-		if (!udp || p->length < header + sizeof(*udp) || !udp->check || bpf_ntohs(udp->len) < sizeof(*udp) ||
+		if (p->length < header + sizeof(*udp) || !udp->check || bpf_ntohs(udp->len) < sizeof(*udp) ||
 		    bpf_ntohs(udp->len) > left)
 			return false;
 		p->segment.payload = left - sizeof(*udp);

@@ -22,7 +22,7 @@ struct end {
 
 struct rewrite {
 	struct end destination, source;
-	__u8 link[12]; /* destination and source, with `is_sent` */
+	__u32 link[3]; /* with `is_sent`: link addresses, destination and source, as they stand in a frame */
 	__u16 network_offset, transport_offset;
 	enum teal_protocol protocol;
 	__u8 has_no_checksum;
@@ -170,25 +170,42 @@ static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *che
 		*check = 0xffff; /* 0 would mean "none" */
 }
 
-static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite *r, const bool ipv6)
+/* @link, @network  where these headers are readable */
+static __always_inline void rewrite_xdp_network(__u32 *link, void *network, const struct rewrite *r, const bool ipv6)
 {
-	struct cursor c = cursor_at(ctx, r->network_offset & OFFSET_MASK, HOOK_XDP);
-	void *network = pull(&c, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-
-	if (!network)
-		return -EFAULT;
 	if (ipv6)
 		rewrite_xdp_ipv6(network, r);
 	else
 		rewrite_xdp_ipv4(network, r);
 	if (r->is_sent) {
-		void *link;
-
-		c = cursor_at(ctx, 0, HOOK_XDP);
-		link = pull(&c, sizeof(r->link));
-		if (link)
-			__builtin_memcpy(link, r->link, sizeof(r->link));
+		link[0] = r->link[0];
+		link[1] = r->link[1];
+		link[2] = r->link[2];
 	}
+}
+
+/* A frame of which parse_plain() has found all headers readable. */
+static __always_inline void rewrite_xdp_plain(void *data, const struct rewrite *r, const bool ipv6)
+{
+	void *network = data + sizeof(struct ethhdr);
+	void *transport = network + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	struct tcphdr *tcp = transport;
+	struct udphdr *udp = transport;
+
+	rewrite_xdp_network(data, network, r, ipv6);
+	rewrite_xdp_ports(udp, r->protocol == TEAL_TCP ? &tcp->check : &udp->check, r);
+}
+
+static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite *r, const bool ipv6)
+{
+	struct cursor c = cursor_at(ctx, 0, HOOK_XDP);
+	void *link = pull(&c, sizeof(struct ethhdr)), *network;
+
+	c = cursor_at(ctx, r->network_offset & OFFSET_MASK, HOOK_XDP);
+	network = pull(&c, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	if (!link || !network)
+		return -EFAULT;
+	rewrite_xdp_network(link, network, r, ipv6);
 	if (r->has_no_ports)
 		return 0;
 	c = cursor_at(ctx, r->transport_offset & OFFSET_MASK, HOOK_XDP);

@@ -25,16 +25,29 @@ static __always_inline bool tcp_flags_are_absurd(__u8 flags)
 }
 
 /* The key of either family. */
+#define FLOW_KEY(key, ipv6) ((ipv6) ? (const void *)&(key) : (const void *)&(key).client[12])
 static __always_inline const void *key_of(const struct segment *s, const bool ipv6)
 {
-	return ipv6 ? (const void *)&s->key : (const void *)&s->key.client[12];
+	return FLOW_KEY(s->key, ipv6);
+}
+
+/* Written in the words that it is read in: see union service_key. */
+static __always_inline void flow_key_set(struct teal_flow6_key *key, const union address *client, __u16 port,
+					 __u16 service)
+{
+	const union {
+		__u16 halves[2];
+		__u32 word;
+	} last = { .halves = { port, service } };
+	__u32 *words = (__u32 *)key;
+
+	__builtin_memcpy(key->client, client->bytes, sizeof(key->client));
+	words[4] = last.word;
 }
 
 static __always_inline void key_set(struct segment *s, const union address *client, __u16 port, __u16 service)
 {
-	__builtin_memcpy(s->key.client, client->bytes, sizeof(s->key.client));
-	s->key.port = port;
-	s->key.service = service;
+	flow_key_set(&s->key, client, port, service);
 }
 
 /* Whether `seen` lies more than `span` back.  Clocks of two CPUs differ by a tick: the difference is signed. */
@@ -52,6 +65,12 @@ static __always_inline __s64 flow_lifetime(const struct teal_meta *m, enum teal_
 	if (state < TEAL_CLOSING)
 		return m->established_ns;
 	return state == TEAL_CLOSING ? m->closing_ns : m->reset_ns;
+}
+
+/* Whether a TCP packet is one of those in the midst of a connection: it acknowledges, and does nothing else. */
+static __always_inline bool tcp_flags_are_plain(__u8 flags)
+{
+	return (flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) == TCP_ACK;
 }
 
 /* Whether the flow is neither over nor expired (the sweep may not have come by yet). */

@@ -7,6 +7,7 @@
 #include "vmlinux.h"
 
 #include "maps.h"	/* the tables */
+#include "clock.h"	/* the time */
 #include "packet.h"	/* a packet as the steps see it */
 #include "parse.h"	/* 1. where from, where to */
 #include "service.h"	/* 2. is it ours */
@@ -43,7 +44,11 @@ static __always_inline void count_out(__u32 backend, const struct packet *p)
 /* The hop's link addresses, and one hop less to live. */
 static __always_inline void rewrite_send(struct rewrite *r, const struct teal_nexthop *hop)
 {
-	__builtin_memcpy(r->link, hop->destination, sizeof(r->link)); /* and the source, which stands behind */
+	const __u32 *link = (const __u32 *)hop->destination; /* and the source, which stands behind */
+
+	r->link[0] = link[0];
+	r->link[1] = link[1];
+	r->link[2] = link[2];
 	r->is_sent = 1;
 }
 
@@ -274,107 +279,6 @@ static __always_inline bool verdict_is(enum teal_verdict verdict, const int want
 }
 #undef X
 
-/*
- * A packet of an open flow that changes no row and can leave at once: nearly all of them.  It is served with no write to
- * anything that two CPUs share.  TEAL_NEXT for every other, of which nothing has been touched.
- */
-static __always_inline enum teal_verdict plain_in(void *ctx, struct packet *p, const struct teal_service *service,
-						  const enum hook hook, const bool ipv6)
-{
-	const struct teal_backend *backend;
-	const struct teal_nexthop *hop;
-	const struct teal_flow *flow;
-	struct rewrite r;
-	__u32 id;
-
-	if (hook == HOOK_TC_EGRESS)
-		return TEAL_NEXT;
-	key_set(&p->segment, &p->source, p->source_port, service->id);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&p->segment, ipv6));
-	if (!flow_is_plain(flow, &p->segment) || flow->source_port || service->flags & TEAL_SERVICE_MOVE)
-		return TEAL_NEXT;
-	id = flow->backend;
-	backend = backend_get(id, p->segment.key.service);
-	hop = bpf_map_lookup_elem(&nexthops, &id);
-	if (!backend || backend->reset || !hop || !nexthop_is_fresh(hop, p) ||
-	    forward_verdict(p, hop, TEAL_SENT_IN) != TEAL_SENT_IN ||
-	    (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags)))
-		return TEAL_NEXT;
-	count_in(id, p);
-	r = rewrite_of(p, ipv6);
-	rewrite_to_backend(&r, backend);
-	rewrite_send(&r, hop);
-	return rewrite(ctx, &r, hook, ipv6) ? TEAL_DROP_REWRITE : TEAL_SENT_IN;
-}
-
-static __always_inline enum teal_verdict plain_back(void *ctx, struct packet *p, const struct teal_endpoint *from,
-						    const enum hook hook, const bool ipv6)
-{
-	const struct teal_backend *backend;
-	const struct teal_nexthop *hop;
-	const struct teal_flow *flow;
-	__u32 id = from->backend;
-	struct rewrite r;
-
-	if (hook == HOOK_TC_EGRESS || from->has_source)
-		return TEAL_NEXT;
-	key_set(&p->segment, &p->destination, p->destination_port, from->service);
-	flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(&p->segment, ipv6));
-	if (!flow_is_plain_back(flow, &p->segment) || flow->backend != id)
-		return TEAL_NEXT;
-	backend = backend_get(id, p->segment.key.service);
-	hop = nexthop_back_slot(p, ipv6);
-	if (!backend || backend->reset || !hop || !nexthop_back_is_fresh(hop, p) ||
-	    forward_verdict(p, hop, TEAL_SENT_BACK) != TEAL_SENT_BACK)
-		return TEAL_NEXT;
-	count_out(id, p);
-	r = rewrite_of(p, ipv6);
-	rewrite_from_vip(&r, backend);
-	rewrite_send(&r, hop);
-	return rewrite(ctx, &r, hook, ipv6) ? TEAL_DROP_REWRITE : TEAL_SENT_BACK;
-}
-
-static __always_inline enum teal_verdict plain_family(void *ctx, struct packet *p, struct cursor *c,
-						      const enum hook hook, const bool ipv6)
-{
-	const struct teal_service *service;
-	const struct teal_endpoint *endpoint;
-
-	if (!parse_plain(ctx, p, c, hook, ipv6))
-		return TEAL_NEXT;
-	service = service_lookup(&p->destination, p->destination_port, p->segment.protocol);
-	if (service)
-		return plain_in(ctx, p, service, hook, ipv6);
-	endpoint = endpoint_lookup(&p->source, p->source_port, p->segment.protocol);
-	if (endpoint)
-		return plain_back(ctx, p, endpoint, hook, ipv6);
-	if (hook == HOOK_TC_EGRESS)
-		endpoint = endpoint_lookup(&p->destination, p->destination_port, p->segment.protocol);
-	return endpoint ? TEAL_NEXT : TEAL_PASS_NOT_OURS;
-}
-
-static __always_inline enum teal_verdict plain_way(void *ctx, struct packet *p, const enum hook hook)
-{
-	struct cursor c = cursor_at(ctx, 0, hook);
-	const struct ethhdr *ethernet = pull(&c, sizeof(*ethernet));
-
-	if (!ethernet)
-		return TEAL_NEXT;
-	if (hook == HOOK_XDP) {
-		p->device = ((struct xdp_md *)ctx)->ingress_ifindex;
-	} else {
-		p->device = ((struct __sk_buff *)ctx)->ifindex;
-		p->gso_size = ((struct __sk_buff *)ctx)->gso_size;
-		p->is_tagged = ((struct __sk_buff *)ctx)->vlan_present;
-	}
-	p->segment.now = bpf_ktime_get_coarse_ns();
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
-		return plain_family(ctx, p, &c, hook, false);
-	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
-		return plain_family(ctx, p, &c, hook, true);
-	return TEAL_NEXT;
-}
-
 static __always_inline int xdp_action(const struct packet *p, enum teal_verdict verdict)
 {
 	verdict_count(verdict);
@@ -408,7 +312,7 @@ static __always_inline int whole_family(void *ctx, const enum hook hook, const b
 	if (!desk)
 		return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
 	p = &desk->packet;
-	*p = (struct packet){ .segment.now = bpf_ktime_get_coarse_ns() };
+	*p = (struct packet){ .segment.now = clock_now() };
 	c = parse_context(ctx, p, hook);
 	parse_link(p, &c);
 	verdict = packet_way(ctx, desk, &c, hook, ipv6);
@@ -442,30 +346,145 @@ static __always_inline __u16 network_protocol(void *ctx, const enum hook hook)
 	return parse_link(&p, &c);
 }
 
-/* Not inline, so that what they keep on the stack is gone when the whole way begins. */
+/*
+ * A packet of an open flow that changes no row and can leave at once: nearly all of them.  It is served with no write to
+ * anything that two CPUs share.  NOT_PLAIN for every other, of which nothing has been touched.
+ */
 #define NOT_PLAIN -2 /* no action of either hook */
+
+/* Out by the hop, if nothing about the packet stands against that. */
+static __always_inline bool plain_can_leave(const struct packet *p, const struct teal_nexthop *hop,
+					    enum teal_verdict sent)
+{
+	return hop->verdict == sent && !p->is_tagged && p->ttl > 1 && wire_length(p) <= hop->mtu;
+}
+
+static __always_inline int plain_send(void *ctx, void *data, struct rewrite *r, const struct teal_nexthop *hop,
+				      enum teal_verdict verdict, const enum hook hook, const bool ipv6)
+{
+	rewrite_send(r, hop);
+	if (hook == HOOK_XDP) {
+		rewrite_xdp_plain(data, r, ipv6);
+	} else if (rewrite_tc(ctx, r, ipv6)) {
+		verdict_count(TEAL_DROP_REWRITE);
+		return TC_ACT_SHOT;
+	}
+	verdict_count(verdict);
+	return hook == HOOK_XDP && hop->transmit ? (int)XDP_TX : (int)bpf_redirect(hop->to_device, 0);
+}
+
+static __always_inline int plain_in(void *ctx, void *data, const struct packet *p, const struct teal_service *service,
+				    const enum hook hook, const bool ipv6)
+{
+	const __u16 id = service->id;
+	const struct teal_backend *backend;
+	const struct teal_nexthop *hop;
+	const struct teal_flow *flow;
+	struct teal_flow6_key key; /* apart from the packet, of which so nothing need stand in memory */
+	struct rewrite r;
+	__u32 chosen;
+
+	if (hook == HOOK_TC_EGRESS)
+		return NOT_PLAIN;
+	flow_key_set(&key, &p->source, p->source_port, id);
+	flow = bpf_map_lookup_elem(FLOWS(ipv6), FLOW_KEY(key, ipv6));
+	if (!flow_is_plain(flow, &p->segment) || flow->source_port || service->flags & TEAL_SERVICE_MOVE)
+		return NOT_PLAIN;
+	chosen = flow->backend;
+	backend = backend_get(chosen, id);
+	hop = bpf_map_lookup_elem(&nexthops, &chosen);
+	if (!backend || backend->reset || !hop || !nexthop_is_fresh(hop, p) || !plain_can_leave(p, hop, TEAL_SENT_IN))
+		return NOT_PLAIN;
+	count_in(chosen, p);
+	r = rewrite_of(p, ipv6);
+	rewrite_to_backend(&r, backend);
+	return plain_send(ctx, data, &r, hop, TEAL_SENT_IN, hook, ipv6);
+}
+
+static __always_inline int plain_back(void *ctx, void *data, const struct packet *p, const struct teal_endpoint *from,
+				      const enum hook hook, const bool ipv6)
+{
+	const __u16 service = from->service;
+	const __u32 id = from->backend;
+	const struct teal_backend *backend;
+	const struct teal_nexthop *hop;
+	const struct teal_flow *flow;
+	struct teal_flow6_key key;
+	struct rewrite r;
+
+	if (hook == HOOK_TC_EGRESS || from->has_source)
+		return NOT_PLAIN;
+	flow_key_set(&key, &p->destination, p->destination_port, service);
+	flow = bpf_map_lookup_elem(FLOWS(ipv6), FLOW_KEY(key, ipv6));
+	if (!flow_is_plain_back(flow, &p->segment) || flow->backend != id)
+		return NOT_PLAIN;
+	backend = backend_get(id, service);
+	hop = nexthop_back_slot(&p->destination, service, ipv6);
+	if (!backend || backend->reset || !hop || !nexthop_back_is_fresh(hop, p, &p->destination, service) ||
+	    !plain_can_leave(p, hop, TEAL_SENT_BACK))
+		return NOT_PLAIN;
+	count_out(id, p);
+	r = rewrite_of(p, ipv6);
+	rewrite_from_vip(&r, backend);
+	return plain_send(ctx, data, &r, hop, TEAL_SENT_BACK, hook, ipv6);
+}
+
+static __always_inline int plain_family(void *ctx, void *data, void *end, struct packet *p, const enum hook hook,
+					const bool ipv6)
+{
+	const struct teal_service *service;
+	const struct teal_endpoint *endpoint;
+
+	if (data + PLAIN_BYTES(ipv6) > end || !parse_plain(ctx, p, data, end, hook, ipv6))
+		return NOT_PLAIN;
+	service = service_lookup(&p->destination, p->destination_port, p->segment.protocol);
+	if (service)
+		return plain_in(ctx, data, p, service, hook, ipv6);
+	endpoint = endpoint_lookup(&p->source, p->source_port, p->segment.protocol);
+	if (endpoint)
+		return plain_back(ctx, data, p, endpoint, hook, ipv6);
+	if (hook == HOOK_TC_EGRESS && endpoint_lookup(&p->destination, p->destination_port, p->segment.protocol))
+		return NOT_PLAIN;
+	verdict_count(TEAL_PASS_NOT_OURS);
+	return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
+}
+
+static __always_inline int plain_way(void *ctx, const enum hook hook)
+{
+	const struct cursor c = cursor_at(ctx, 0, hook);
+	const struct ethhdr *ethernet = c.at;
+	struct packet p = { .segment.now = clock_now() };
+
+	if (c.at + sizeof(*ethernet) > c.end)
+		return NOT_PLAIN;
+	if (hook == HOOK_XDP) {
+		p.device = ((struct xdp_md *)ctx)->ingress_ifindex;
+	} else {
+		p.device = ((struct __sk_buff *)ctx)->ifindex;
+		p.gso_size = ((struct __sk_buff *)ctx)->gso_size;
+		p.is_tagged = ((struct __sk_buff *)ctx)->vlan_present;
+	}
+	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+		return plain_family(ctx, c.at, c.end, &p, hook, false);
+	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+		return plain_family(ctx, c.at, c.end, &p, hook, true);
+	return NOT_PLAIN;
+}
+
+/* Not inline, so that what they keep on the stack is gone when the whole way begins. */
 static __noinline int plain_xdp(struct xdp_md *ctx)
 {
-	struct packet p = {};
-	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_XDP);
-
-	return verdict == TEAL_NEXT ? NOT_PLAIN : xdp_action(&p, verdict);
+	return plain_way(ctx, HOOK_XDP);
 }
 
 static __noinline int plain_ingress(struct __sk_buff *ctx)
 {
-	struct packet p = {};
-	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_TC_INGRESS);
-
-	return verdict == TEAL_NEXT ? NOT_PLAIN : tc_action(&p, verdict, HOOK_TC_INGRESS);
+	return plain_way(ctx, HOOK_TC_INGRESS);
 }
 
 static __noinline int plain_egress(struct __sk_buff *ctx)
 {
-	struct packet p = {};
-	enum teal_verdict verdict = plain_way(ctx, &p, HOOK_TC_EGRESS);
-
-	return verdict == TEAL_NEXT ? NOT_PLAIN : tc_action(&p, verdict, HOOK_TC_EGRESS);
+	return plain_way(ctx, HOOK_TC_EGRESS);
 }
 
 SEC("xdp.frags")

@@ -113,8 +113,9 @@ _Static_assert(sizeof(struct teal_slot) == 32, "half a cache line");
 /* The place of a key among `slots`, a power of two.  Any mixing will do: the keys are not the network's to choose. */
 static inline __attribute__((always_inline)) __u32 teal_slot_of(const struct teal_service_key *key, __u32 slots)
 {
-	const __u32 *words = (const __u32 *)key;
-	__u32 hash = (words[0] ^ words[1] * 3 ^ words[2] * 5 ^ words[3] ^ words[4] * 0x9e3779b1U) * 0x85ebca6bU;
+	const __u32 *words = (const __u32 *)key->address;
+	__u32 port = key->port | (__u32)key->protocol << 16;
+	__u32 hash = (words[0] ^ words[1] * 3 ^ words[2] * 5 ^ words[3] ^ port * 0x9e3779b1U) * 0x85ebca6bU;
 
 	return (hash ^ hash >> 15) & (slots - 1);
 }
@@ -329,9 +330,9 @@ struct teal_nexthop {
 	__u32 from_device; /* asked for packets that came in here */
 	__u32 to_device;  /* 0: the stack's business, see verdict */
 	enum teal_verdict verdict; /* of a packet that goes this way */
-	__u16 mtu;	     /* bytes of IP packet */
-	__u8 destination[6]; /* link addresses */
+	__u8 destination[6]; /* link addresses, in the order of a frame's header */
 	__u8 source[6];
+	__u16 mtu;	     /* bytes of IP packet */
 	__u16 service;	  /* nexthops_back: whose VIP it comes from, */
 	__u8 transmit;	  /* 1: by XDP_TX, 0: by redirect */
 	__u8 pad[3];

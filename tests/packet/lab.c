@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab.h"
+#include "common/clock.h"
 #include "teal.skel.h"
 
 #include <arpa/inet.h>
@@ -157,7 +158,9 @@ int lab_open(struct lab *lab, __u32 flow_rows)
 	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
 	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
-	error = teal_bpf__load(lab->bpf);
+	error = clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
+	if (!error)
+		error = teal_bpf__load(lab->bpf);
 	if (error) {
 		lab_close(lab);
 		return error;

@@ -15,6 +15,8 @@
 #include <bpf/libbpf.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
+#include "daemon/log.h"
 #include "table/table.h"
 #include "teal.skel.h"
 
@@ -197,6 +199,8 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 	bpf = teal_bpf__open();
 	if (!bpf)
 		return error_set(e, EXIT_FAILED, errno, "cannot open the programs: %s", strerror(errno));
+	if (clock_measure(&bpf->rodata->clock_tick, &bpf->rodata->clock_origin))
+		log_warning("the kernel's ticks could not be timed, so its coarse clock is asked: every packet takes longer");
 	error = maps_prepare(bpf, pin_dir, config, e);
 	if (!error) {
 		complaint[0] = '\0';
