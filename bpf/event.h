@@ -24,23 +24,30 @@ static __always_inline bool event_is_wanted(__u64 now)
 	return m && m->until > now;
 }
 
-/* @event  what of it is not the segment's */
-static __always_inline void event_send(const struct segment *s, struct teal_event *event)
+static __always_inline void event_send(const struct segment *s, enum teal_event_kind kind, __u32 backend,
+				       enum teal_verdict verdict, enum teal_state state)
 {
+	struct teal_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event)
+		return;
 	event->at = s->now;
+	event->backend = backend;
+	event->verdict = verdict;
+	__builtin_memcpy(event->client, s->key.client, sizeof(event->client));
 	event->port = s->key.port;
 	event->service = s->key.service;
-	__builtin_memcpy(event->client, s->key.client, sizeof(event->client));
-	bpf_ringbuf_output(&events, event, sizeof(*event), 0);
+	event->kind = kind;
+	event->state = state;
+	event->pad[0] = event->pad[1] = 0;
+	bpf_ringbuf_submit(event, 0);
 }
 
 /* Not static, as ASIDE() has it. */
 __noinline int event_flow_send(const struct segment *s, __u32 backend, __u32 kind, __u32 state)
 {
-	struct teal_event event = { .kind = kind, .backend = backend, .state = state };
-
 	if (s)
-		event_send(s, &event);
+		event_send(s, kind, backend, 0, state);
 	return 0;
 }
 
@@ -53,14 +60,13 @@ static __always_inline void event_flow(const struct segment *s, enum teal_event_
 
 __noinline int event_lost(const struct segment *s, __u32 verdict)
 {
-	struct teal_event event = { .kind = TEAL_EVENT_LOST, .verdict = verdict };
 	__u32 only = 0;
 	__u64 *last = bpf_map_lookup_elem(&event_lost_at, &only);
 
 	if (!s || !last || !event_is_wanted(s->now) || s->now - *last < EVENT_GAP)
 		return 0;
 	*last = s->now;
-	event_send(s, &event);
+	event_send(s, TEAL_EVENT_LOST, 0, verdict, 0);
 	return 0;
 }
 

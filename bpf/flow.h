@@ -12,19 +12,13 @@
 #ifndef TEAL_BPF_FLOW_H
 #define TEAL_BPF_FLOW_H
 
+#include "desk.h"
 #include "dispatch.h"
 #include "maps.h"
 #include "packet.h"
 #include "service.h"
 #include "snat.h"
 #include "state.h"
-
-/* What a flow's packets need to know of it. */
-struct choice {
-	__u32 backend;
-	__u16 source_port; /* as in struct teal_flow */
-	__u16 pad;
-};
 
 static __always_inline int choose(struct choice *ret, __u32 backend, __u16 source_port)
 {
@@ -275,14 +269,12 @@ static __always_inline int flow_enter_udp(struct teal_flow *flow, const struct s
 }
 
 /*
- * A client's packet for a service; the key is set.
- * @caller  copied, for before Linux 6.8 a map's key must stand on the function's own stack
- * @ret     where it goes
+ * A client's packet for a service, on the desk; the key is set.
+ * @ret  where it goes
  * Returns 0, or AS_ANSWER() of a verdict.
  */
-static __always_inline int flow_enter(const struct segment *caller, struct choice *ret, const bool ipv6)
+static __always_inline int flow_enter(const struct segment *s, struct choice *ret, const bool ipv6)
 {
-	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 
 	if (s->protocol == TEAL_UDP)
@@ -296,14 +288,18 @@ static __always_inline int flow_enter(const struct segment *caller, struct choic
 }
 
 /* Not static, as ASIDE() has it. */
-__noinline int flow_enter4(const struct segment *s, struct choice *ret)
+__noinline int flow_enter4(void)
 {
-	return s && ret ? flow_enter(s, ret, false) : 0;
+	struct desk *desk = desk_get();
+
+	return desk ? flow_enter(&desk->packet.segment, &desk->choice, false) : 0;
 }
 
-__noinline int flow_enter6(const struct segment *s, struct choice *ret)
+__noinline int flow_enter6(void)
 {
-	return s && ret ? flow_enter(s, ret, true) : 0;
+	struct desk *desk = desk_get();
+
+	return desk ? flow_enter(&desk->packet.segment, &desk->choice, true) : 0;
 }
 
 /* Whether the packet changes nothing in the flow's row: the flow is open, was seen a moment ago, and nothing ends. */
@@ -355,12 +351,11 @@ static __always_inline int flow_return_pending(struct teal_pending *pending, str
 }
 
 /*
- * A packet that comes from `backend`; the key is set.
+ * A packet on the desk that comes from `backend`; the key is set.
  * Returns whether it belongs to a flow of that backend (only then may it be rewritten), or AS_ANSWER() of a verdict.
  */
-static __always_inline int flow_return(const struct segment *caller, __u32 backend, const bool ipv6)
+static __always_inline int flow_return(const struct segment *s, __u32 backend, const bool ipv6)
 {
-	const struct segment own = *caller, *s = &own;
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	struct teal_pending *pending;
 
@@ -393,14 +388,18 @@ static __always_inline int flow_return(const struct segment *caller, __u32 backe
 	return true;
 }
 
-__noinline int flow_return4(const struct segment *s, __u32 backend)
+__noinline int flow_return4(__u32 backend)
 {
-	return s ? flow_return(s, backend, false) : 0;
+	struct desk *desk = desk_get();
+
+	return desk ? flow_return(&desk->packet.segment, backend, false) : 0;
 }
 
-__noinline int flow_return6(const struct segment *s, __u32 backend)
+__noinline int flow_return6(__u32 backend)
 {
-	return s ? flow_return(s, backend, true) : 0;
+	struct desk *desk = desk_get();
+
+	return desk ? flow_return(&desk->packet.segment, backend, true) : 0;
 }
 
 /* Whether flow_return() would call the packet a flow's.  Changes nothing. */

@@ -7,53 +7,8 @@
 #ifndef TEAL_BPF_REWRITE_H
 #define TEAL_BPF_REWRITE_H
 
+#include "desk.h"
 #include "packet.h"
-#include "maps.h"
-
-/* One end of a packet, to be another. */
-struct end {
-	union address address;
-	__u16 port;	     /* host order */
-	__u16 address_delta; /* one's complement difference new - old, as the checksums take it */
-	__u16 port_delta;
-	__u8 is_new; /* 0: this end stays */
-	__u8 pad;
-};
-
-struct rewrite {
-	struct end destination, source;
-	__u32 link[3]; /* with `is_sent`: link addresses, destination and source, as they stand in a frame */
-	__u16 network_offset, transport_offset;
-	enum teal_protocol protocol;
-	__u8 has_no_checksum;
-	__u8 has_no_ports; /* a fragment that is not the first: only addresses change */
-	__u8 is_sent;	   /* straight out of a device: one hop less to live, new link addresses */
-	__u8 is_ipv6;
-	__u8 pad[3];
-};
-
-/*
- * What the whole way works on, a CPU: no packet interrupts another, and a program's stack is too small.  Nobody else's
- * business, so not pinned.
- */
-struct desk {
-	struct packet packet;
-	struct rewrite rewrite;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct desk);
-	__uint(max_entries, 1);
-} desks SEC(".maps");
-
-static __always_inline struct desk *desk_get(void)
-{
-	__u32 only = 0;
-
-	return bpf_map_lookup_elem(&desks, &only);
-}
 
 /* RFC 1624, equation 3: a checksum after the sum it covers has grown by `delta`, less than 2^17 times 2^15. */
 static __always_inline __u16 checksum_add(__u16 checksum, __u32 delta)
@@ -122,7 +77,7 @@ static __always_inline void end_replace(struct end *end, const union address *ol
 /* The word of an IPv4 header that holds the time to live shrinks by this. */
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
 
-static __always_inline void rewrite_xdp_ipv6(struct ipv6hdr *ip, const struct rewrite *r)
+static __always_inline void rewrite_ipv6(struct ipv6hdr *ip, const struct rewrite *r)
 {
 	if (r->destination.is_new)
 		__builtin_memcpy(ip->daddr, r->destination.address.words, sizeof(ip->daddr));
@@ -132,7 +87,7 @@ static __always_inline void rewrite_xdp_ipv6(struct ipv6hdr *ip, const struct re
 		ip->hop_limit--;
 }
 
-static __always_inline void rewrite_xdp_ipv4(struct iphdr *ip, const struct rewrite *r)
+static __always_inline void rewrite_ipv4(struct iphdr *ip, const struct rewrite *r)
 {
 	__u32 sum = 0;
 
@@ -151,18 +106,23 @@ static __always_inline void rewrite_xdp_ipv4(struct iphdr *ip, const struct rewr
 	ip->check = checksum_add(ip->check, sum);
 }
 
+static __always_inline void rewrite_ports(struct udphdr *ports, const struct rewrite *r)
+{
+	if (r->destination.is_new)
+		ports->dest = bpf_htons(r->destination.port);
+	if (r->source.is_new)
+		ports->source = bpf_htons(r->source.port);
+}
+
 static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *check, const struct rewrite *r)
 {
 	__u32 sum = 0;
 
-	if (r->destination.is_new) {
-		ports->dest = bpf_htons(r->destination.port);
+	rewrite_ports(ports, r);
+	if (r->destination.is_new)
 		sum += r->destination.address_delta + r->destination.port_delta;
-	}
-	if (r->source.is_new) {
-		ports->source = bpf_htons(r->source.port);
+	if (r->source.is_new)
 		sum += r->source.address_delta + r->source.port_delta;
-	}
 	if (r->has_no_checksum)
 		return;
 	*check = checksum_add(*check, sum);
@@ -171,12 +131,12 @@ static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *che
 }
 
 /* @link, @network  where these headers are readable */
-static __always_inline void rewrite_xdp_network(__u32 *link, void *network, const struct rewrite *r, const bool ipv6)
+static __always_inline void rewrite_headers(__u32 *link, void *network, const struct rewrite *r, const bool ipv6)
 {
 	if (ipv6)
-		rewrite_xdp_ipv6(network, r);
+		rewrite_ipv6(network, r);
 	else
-		rewrite_xdp_ipv4(network, r);
+		rewrite_ipv4(network, r);
 	if (r->is_sent) {
 		link[0] = r->link[0];
 		link[1] = r->link[1];
@@ -192,7 +152,7 @@ static __always_inline void rewrite_xdp_plain(void *data, const struct rewrite *
 	struct tcphdr *tcp = transport;
 	struct udphdr *udp = transport;
 
-	rewrite_xdp_network(data, network, r, ipv6);
+	rewrite_headers(data, network, r, ipv6);
 	rewrite_xdp_ports(udp, r->protocol == TEAL_TCP ? &tcp->check : &udp->check, r);
 }
 
@@ -205,7 +165,7 @@ static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite
 	network = pull(&c, ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 	if (!link || !network)
 		return -EFAULT;
-	rewrite_xdp_network(link, network, r, ipv6);
+	rewrite_headers(link, network, r, ipv6);
 	if (r->has_no_ports)
 		return 0;
 	c = cursor_at(ctx, r->transport_offset & OFFSET_MASK, HOOK_XDP);
@@ -296,7 +256,7 @@ static __always_inline long rewrite_tc_checksum(struct __sk_buff *ctx, const str
 		error = bpf_l4_csum_replace(ctx, offset, 0, addresses, flags | BPF_F_PSEUDO_HDR | BPF_F_IPV6);
 	if (error == -EINVAL)
 		error = bpf_l4_csum_replace(ctx, offset, 0, addresses, flags | BPF_F_PSEUDO_HDR);
-	return error ?: bpf_l4_csum_replace(ctx, offset, 0, ports, flags);
+	return error || !ports ? error : bpf_l4_csum_replace(ctx, offset, 0, ports, flags);
 }
 
 static __always_inline long rewrite_tc_ports(struct __sk_buff *ctx, const struct rewrite *r)
@@ -322,6 +282,41 @@ static __always_inline long rewrite_tc(struct __sk_buff *ctx, const struct rewri
 	if (!error && r->is_sent)
 		error = bpf_skb_store_bytes(ctx, 0, r->link, sizeof(r->link), 0);
 	return error;
+}
+
+/* A plain frame's headers up to the ports, as one helper's call writes them: each costs as much as all the rest of this. */
+struct plain_head {
+	__u16 pad; /* so that words stand on whole words, which a stack asks for */
+	__u16 ethernet[7];
+	union {
+		struct iphdr ipv4;
+		struct ipv6hdr ipv6;
+		__u32 words[11]; /* with the ports behind them */
+	};
+};
+
+/* A frame of which parse_plain() has found all headers readable.  Returns 0 or a negative errno. */
+static __always_inline long rewrite_tc_plain(struct __sk_buff *ctx, const void *data, const struct rewrite *r,
+					     const bool ipv6)
+{
+	const __u32 words = (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) / sizeof(__u32);
+	const __u16 *link = r->is_sent ? (const __u16 *)r->link : data;
+	const __u32 *network = data + sizeof(struct ethhdr);
+	struct plain_head head;
+	long error;
+
+	for (__u32 i = 0; i < 6; i++)
+		head.ethernet[i] = link[i];
+	head.ethernet[6] = ((const struct ethhdr *)data)->h_proto;
+	for (__u32 i = 0; i <= words; i++)
+		head.words[i] = network[i];
+	if (ipv6)
+		rewrite_ipv6(&head.ipv6, r);
+	else
+		rewrite_ipv4(&head.ipv4, r);
+	rewrite_ports((struct udphdr *)&head.words[words], r);
+	error = bpf_skb_store_bytes(ctx, 0, head.ethernet, sizeof(head.ethernet) + (words + 1) * sizeof(__u32), 0);
+	return error || r->has_no_checksum ? error : rewrite_tc_checksum(ctx, r, ipv6);
 }
 
 /* Returns 0 or a negative errno: then the packet may be half changed. */

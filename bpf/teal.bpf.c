@@ -9,6 +9,7 @@
 #include "maps.h"	/* the tables */
 #include "clock.h"	/* the time */
 #include "packet.h"	/* a packet as the steps see it */
+#include "desk.h"	/* what they decide about it */
 #include "parse.h"	/* 1. where from, where to */
 #include "service.h"	/* 2. is it ours */
 #include "flow.h"	/* 3. a known flow keeps its backend */
@@ -98,17 +99,18 @@ static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, co
 	const struct teal_nexthop *hop;
 	const struct teal_source *source = NULL;
 	const struct teal_backend *backend;
-	struct choice choice = {};
 	enum teal_verdict verdict;
+	struct choice choice;
 	int answer;
 
 	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
 		return TEAL_DROP_FLAGS;
 	key_set(&p->segment, &p->source, p->source_port, service->id);
 	p->segment.service_flags = service->flags;
-	answer = ipv6 ? flow_enter6(&p->segment, &choice) : flow_enter4(&p->segment, &choice);
+	answer = ipv6 ? flow_enter6() : flow_enter4();
 	if (answer < 0)
 		return AS_VERDICT(answer);
+	choice = desk->choice;
 	backend = backend_get(choice.backend, p->segment.key.service);
 	if (!backend)
 		return TEAL_REFUSE_NO_BACKEND;
@@ -203,7 +205,7 @@ static __always_inline enum teal_verdict way_back(void *ctx, struct desk *desk, 
 		else if (verdict != TEAL_SENT_BACK)
 			return way_back_stack(ctx, desk, from.backend, has_source, hook, ipv6);
 	}
-	answer = ipv6 ? flow_return6(&p->segment, from.backend) : flow_return4(&p->segment, from.backend);
+	answer = ipv6 ? flow_return6(from.backend) : flow_return4(from.backend);
 	if (answer <= 0)
 		return answer ? AS_VERDICT(answer) : TEAL_PASS_NOT_OURS;
 	count_out(from.backend, p);
@@ -352,24 +354,27 @@ static __always_inline __u16 network_protocol(void *ctx, const enum hook hook)
  */
 #define NOT_PLAIN -2 /* no action of either hook */
 
-/* Out by the hop, if nothing about the packet stands against that. */
-static __always_inline bool plain_can_leave(const struct packet *p, const struct teal_nexthop *hop,
-					    enum teal_verdict sent)
+/* Whether nothing about the packet stands against sending it. */
+static __always_inline bool plain_can_leave(const struct packet *p, const struct teal_nexthop *hop)
 {
-	return hop->verdict == sent && !p->is_tagged && p->ttl > 1 && wire_length(p) <= hop->mtu;
+	return !p->is_tagged && p->ttl > 1 && wire_length(p) <= hop->mtu;
 }
 
-static __always_inline int plain_send(void *ctx, void *data, struct rewrite *r, const struct teal_nexthop *hop,
-				      enum teal_verdict verdict, const enum hook hook, const bool ipv6)
+/* @hop  by which it is sent; NULL: it goes on by the stack */
+static __always_inline int plain_end(void *ctx, void *data, struct rewrite *r, const struct teal_nexthop *hop,
+				     enum teal_verdict verdict, const enum hook hook, const bool ipv6)
 {
-	rewrite_send(r, hop);
+	if (hop)
+		rewrite_send(r, hop);
 	if (hook == HOOK_XDP) {
 		rewrite_xdp_plain(data, r, ipv6);
-	} else if (rewrite_tc(ctx, r, ipv6)) {
+	} else if (rewrite_tc_plain(ctx, data, r, ipv6)) {
 		verdict_count(TEAL_DROP_REWRITE);
 		return TC_ACT_SHOT;
 	}
 	verdict_count(verdict);
+	if (!hop)
+		return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
 	return hook == HOOK_XDP && hop->transmit ? (int)XDP_TX : (int)bpf_redirect(hop->to_device, 0);
 }
 
@@ -393,12 +398,18 @@ static __always_inline int plain_in(void *ctx, void *data, const struct packet *
 	chosen = flow->backend;
 	backend = backend_get(chosen, id);
 	hop = bpf_map_lookup_elem(&nexthops, &chosen);
-	if (!backend || backend->reset || !hop || !nexthop_is_fresh(hop, p) || !plain_can_leave(p, hop, TEAL_SENT_IN))
+	if (!backend || backend->reset || !hop || !nexthop_is_fresh(hop, p))
 		return NOT_PLAIN;
-	count_in(chosen, p);
 	r = rewrite_of(p, ipv6);
 	rewrite_to_backend(&r, backend);
-	return plain_send(ctx, data, &r, hop, TEAL_SENT_IN, hook, ipv6);
+	if (hop->verdict == TEAL_SENT_IN && plain_can_leave(p, hop)) {
+		count_in(chosen, p);
+		return plain_end(ctx, data, &r, hop, TEAL_SENT_IN, hook, ipv6);
+	}
+	if (hop->verdict != TEAL_PASS_IN_LOCAL && hop->verdict != TEAL_PASS_IN_STACK)
+		return NOT_PLAIN;
+	count_in(chosen, p);
+	return plain_end(ctx, data, &r, NULL, hop->verdict, hook, ipv6);
 }
 
 static __always_inline int plain_back(void *ctx, void *data, const struct packet *p, const struct teal_endpoint *from,
@@ -412,21 +423,32 @@ static __always_inline int plain_back(void *ctx, void *data, const struct packet
 	struct teal_flow6_key key;
 	struct rewrite r;
 
-	if (hook == HOOK_TC_EGRESS || from->has_source)
+	if (from->has_source)
 		return NOT_PLAIN;
 	flow_key_set(&key, &p->destination, p->destination_port, service);
 	flow = bpf_map_lookup_elem(FLOWS(ipv6), FLOW_KEY(key, ipv6));
 	if (!flow_is_plain_back(flow, &p->segment) || flow->backend != id)
 		return NOT_PLAIN;
 	backend = backend_get(id, service);
-	hop = nexthop_back_slot(&p->destination, service, ipv6);
-	if (!backend || backend->reset || !hop || !nexthop_back_is_fresh(hop, p, &p->destination, service) ||
-	    !plain_can_leave(p, hop, TEAL_SENT_BACK))
+	if (!backend || backend->reset)
 		return NOT_PLAIN;
-	count_out(id, p);
 	r = rewrite_of(p, ipv6);
 	rewrite_from_vip(&r, backend);
-	return plain_send(ctx, data, &r, hop, TEAL_SENT_BACK, hook, ipv6);
+	if (hook == HOOK_TC_EGRESS) {
+		count_out(id, p);
+		return plain_end(ctx, data, &r, NULL, TEAL_PASS_BACK_EGRESS, hook, ipv6);
+	}
+	hop = nexthop_back_slot(&p->destination, service, ipv6);
+	if (!hop || !nexthop_back_is_fresh(hop, p, &p->destination, service))
+		return NOT_PLAIN;
+	if (hop->verdict == TEAL_SENT_BACK && plain_can_leave(p, hop)) {
+		count_out(id, p);
+		return plain_end(ctx, data, &r, hop, TEAL_SENT_BACK, hook, ipv6);
+	}
+	if (hop->verdict != TEAL_PASS_IN_STACK)
+		return NOT_PLAIN;
+	verdict_count(TEAL_PASS_BACK_STACK); /* egress will do the rest */
+	return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
 }
 
 static __always_inline int plain_family(void *ctx, void *data, void *end, struct packet *p, const enum hook hook,

@@ -23,6 +23,7 @@ typedef __u32 __wsum;
 typedef _Bool bool;
 
 #define NULL ((void *)0)
+#define offsetof(type, member) __builtin_offsetof(type, member)
 #define true 1
 #define false 0
 
