@@ -151,10 +151,15 @@ struct teal_service_info {
 	enum teal_color canary;	   /* gets a share of the new flows; TEAL_NO_COLOR: nobody does */
 	__u8 canary_percent;
 	enum teal_color preview;   /* what the clients in `preview_clients` get; TEAL_NO_COLOR: there are none */
-	__u8 pad[7];
+	__u8 policy;		   /* bits, below: what the configuration wants when backends are down */
+	__u8 pad[6];
 	__u64 guard_until;	   /* seconds since 1970: until then the daemon watches over the last switch; 0: it does not */
 };
 _Static_assert(sizeof(struct teal_service_info) == 64, "map ABI");
+
+/* Of a service's policy. */
+#define TEAL_POLICY_REFUSE 1U /* a color whose backends are all down refuses new flows; otherwise all of them stay in use */
+#define TEAL_POLICY_RESET 2U  /* the connections of a backend that goes down are ended; otherwise they go on */
 
 /*
  * backends: where a flow's packets go, and what their answers are to look like: all that either direction

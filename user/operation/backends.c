@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "operation/maglev.h"
 #include "table/slot.h"
 
 /* One's complement sum of 16-bit words as they stand in memory, folded. */
@@ -132,84 +131,80 @@ int backends_check(const struct tables *t, __u16 service, enum teal_protocol pro
 	return error;
 }
 
-/* Writes a backend's rows, with the id it has or a free one.  Returns 0 or a negative errno. */
+/* What was counted of whoever had this id before is not this backend's.  Returns 0 or a negative errno. */
+static int evidence_clear(const struct tables *t, __u32 id)
+{
+	_cleanup_free_ void *zero = calloc(t->cpus, sizeof(struct teal_handshakes));
+	int error = zero ? table_put(t, TABLE_counters, &id, zero) : -ENOMEM;
+
+	return error ?: table_put(t, TABLE_handshakes, &id, zero);
+}
+
+/* Writes a backend's rows, with the id it has or a free one; health is to be found out anew.  Returns 0 or a negative errno. */
 static int backend_put(const struct tables *t, const struct service *s, struct backend *known,
-		       const struct endpoint *endpoint, enum teal_color color, __u32 *at, __u32 *ret_id)
+		       const struct endpoint *endpoint, enum teal_color color, __u32 *at)
 {
 	struct teal_endpoint way_back = { .service = s->id };
 	struct backend b = { .row = backend_row(s, endpoint, color) };
+	const struct teal_check never = {};
 	struct teal_service_key key;
 	int error = 0;
 
-	if (known && known->row.color == color && known->row.health != TEAL_REMOVED) {
-		*ret_id = known->id;
+	if (known && known->row.color == color && known->row.health != TEAL_REMOVED)
 		return 0;
-	}
 	b.id = known ? known->id : id_free(t, at);
 	if (!b.id)
 		return -ENOSPC;
-	if (!known) {
-		_cleanup_free_ struct teal_counters *zero = calloc(t->cpus, sizeof(*zero));
-
-		error = zero ? table_put(t, TABLE_counters, &b.id, zero) : -ENOMEM;
-	}
+	if (!known)
+		error = evidence_clear(t, b.id);
+	if (!error)
+		error = table_put(t, TABLE_checks, &b.id, &never);
 	if (!error)
 		error = table_put(t, TABLE_backends, &b.id, &b.row);
 	way_back.backend = b.id;
 	service_key_set(&key, endpoint, s->protocol);
 	if (!error)
 		error = table_put(t, TABLE_endpoints, &key, &way_back);
-	*ret_id = b.id;
 	return error;
 }
 
-/* Fills the color's table anew and sets it in place. */
-static int color_table_make(const struct tables *t, const struct service *s, enum teal_color color, bool active,
-			    const struct maglev_member *members, unsigned int count)
+static bool is_wanted(const struct backend *b, const struct backend_set wanted[TEAL_COLORS])
 {
-	_cleanup_free_ __u32 *slots = NULL;
-	__u32 size = maglev_size(count), only = 0;
-	struct teal_meta meta;
-	int error;
-
-	if (!count)
-		return slot_table_remove(t, s->info.name, color);
-	slots = calloc(size, sizeof(*slots));
-	error = slots ? table_get(t, TABLE_meta, &only, &meta) : -ENOMEM;
-	if (!error)
-		error = maglev_fill(members, count, meta.seed, slots, size);
-	return error ?: slot_table_replace(t, s->id, s->info.name, color, active, slots, size);
+	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
+		for (unsigned int i = 0; i < wanted[color].count; i++)
+			if (is_endpoint(b, &wanted[color].endpoints[i]))
+				return true;
+	return false;
 }
 
-/* Backends that are no longer wanted: no new flows, and their ids stay theirs until the old ones end. */
-static int backends_retire(const struct tables *t, struct backend *list, unsigned int count)
+/*
+ * Backends that are no longer wanted: no new flows, and their ids stay theirs until the old ones end.  They leave the
+ * tables before their rows say so: killed in between, no table names a row that may soon be free.
+ */
+static int backends_retire(const struct tables *t, const struct service *s,
+			   const struct backend_set wanted[TEAL_COLORS], struct error *e)
 {
-	int error = 0;
+	_cleanup_free_ struct backend *list = NULL;
+	_cleanup_free_ bool *goes = NULL;
+	unsigned int count = 0;
+	int error = backend_list(t, s->id, &list, &count, e);
 
+	if (!error && !(goes = calloc(count + 1, sizeof(*goes))))
+		error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < count && !error; i++) {
-		if (list[i].row.health == TEAL_REMOVED)
+		goes[i] = list[i].row.health != TEAL_REMOVED && !is_wanted(&list[i], wanted);
+		if (goes[i])
+			list[i].row.health = TEAL_REMOVED;
+	}
+	if (!error)
+		error = service_tables_make(t, s, list, count, e);
+	for (unsigned int i = 0; i < count && !error; i++) {
+		if (!goes[i])
 			continue;
-		list[i].row.health = TEAL_REMOVED;
 		list[i].row.retired = table_clock();
 		error = table_put(t, TABLE_backends, &list[i].id, &list[i].row);
 	}
 	return error;
-}
-
-/* Takes what is wanted off `list`, so that only what is to go is left in it.  Returns how many those are. */
-static unsigned int list_subtract(struct backend *list, unsigned int count, const struct backend_set *wanted)
-{
-	unsigned int left = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		bool stays = false;
-
-		for (unsigned int n = 0; n < wanted->count && !stays; n++)
-			stays = is_endpoint(&list[i], &wanted->endpoints[n]);
-		if (!stays)
-			list[left++] = list[i];
-	}
-	return left;
 }
 
 int backends_set(const struct tables *t, const struct service *s, const struct backend_set wanted[TEAL_COLORS],
@@ -231,23 +226,14 @@ int backends_set(const struct tables *t, const struct service *s, const struct b
 				 "color first",
 				 color_name(active), s->info.name);
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
-		_cleanup_free_ struct maglev_member *members = calloc(wanted[color].count + 1, sizeof(*members));
-
-		error = members ? 0 : -ENOMEM;
 		for (unsigned int i = 0; i < wanted[color].count && !error; i++) {
 			const struct endpoint *endpoint = &wanted[color].endpoints[i];
 
-			members[i] = (struct maglev_member){ .endpoint = *endpoint, .weight = 1 };
-			error = backend_put(t, s, list_find(list, count, endpoint), endpoint, color, &at,
-					    &members[i].backend);
+			error = backend_put(t, s, list_find(list, count, endpoint), endpoint, color, &at);
 		}
-		if (!error)
-			error = color_table_make(t, s, color, color == active, members, wanted[color].count);
 	}
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
-		count = list_subtract(list, count, &wanted[color]);
 	if (!error)
-		error = backends_retire(t, list, count);
+		error = backends_retire(t, s, wanted, e);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the backends of %s: %s", s->info.name,
 				 strerror(-error));

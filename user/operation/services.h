@@ -33,6 +33,18 @@ int backends_set(const struct tables *t, const struct service *s, const struct b
 		 struct error *e);
 
 /*
+ * Makes the tables of a service anew from its backends as they stand in `backends` now, and swaps in those that differ,
+ * one step each.  Backends that are down are left out; when all of a color are, `all_down` decides (s->info.policy):
+ * all stay in, or new flows are refused.  To be called after whatever changes a backend's health or a service's policy.
+ * Returns 0, or a negative errno with a sentence; the tables that were not reached stand as they were.
+ */
+int service_tables_refresh(const struct tables *t, const struct service *s, struct error *e);
+
+/* The same from rows as they are going to be. */
+int service_tables_make(const struct tables *t, const struct service *s, const struct backend *list,
+			unsigned int count, struct error *e);
+
+/*
  * The service that listens there, made if need be, without backends and not open to packets yet.
  * A removed service of the same address, whose flows are still ending, is taken up again.
  * Returns 0, or a negative errno with a sentence.
