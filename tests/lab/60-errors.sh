@@ -56,8 +56,14 @@ expect "two services with one endpoint: both are named" \
   - name: api
     listen: $VIP:81/tcp
     green: ['10.0.1.11:80']")"
-expect "a key that is planned and not built is refused, not ignored" \
-	refused 1 '"source" is not supported yet' teald --config "$(with_service '    source: 10.0.0.1')"
+expect "a source of the other address family" \
+	refused 1 "2001:db8::5 cannot be the source of web, which listens on IPv4" teald --config "$(with_service '    source: "2001:db8::5"')"
+expect "a source that is a VIP" \
+	refused 1 "$VIP cannot be the source of web, for it is the address of web" teald --config "$(with_service "    source: $VIP")"
+expect "resets of what nobody checks" \
+	refused 1 '"on_down: reset" needs health checks' teald --config "$(with_service '    on_down: reset')"
+expect "a health check that is no program" \
+	refused 1 '"command" must begin with the whole path of a program' teald --config "$(with_service '    health: { type: exec, command: [check] }')"
 edge sysctl -q -w net.ipv4.ip_forward=0
 expect "forwarding is off: the command that mends it is told" \
 	refused 1 "IPv4 forwarding is off on eth0, so packets cannot go on to backends on other hosts: try 'sysctl -w net.ipv4.ip_forward=1'" \

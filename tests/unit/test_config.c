@@ -88,15 +88,23 @@ static void everything_said_is_kept(void)
 		"services:\n"
 		"  - name: web\n"
 		"    listen: 203.0.113.10:443/tcp\n"
-		"    health: { type: http, path: /healthz, interval: 500ms, timeout: 1m, rise: 4, fall: 5 }\n"
+		"    health: { type: http, path: /healthz, host: a.example, expect: [200-299, 404], interval: 500ms, "
+		"timeout: 1m, rise: 4, fall: 5 }\n"
+		"    source: 10.0.0.5\n"
+		"    on_down: reset\n"
+		"    all_down: refuse\n"
+		"    affinity: source\n"
 		"    blue:  [10.0.1.11:8443, 10.0.1.12:8443]\n"
 		"    green: [10.0.2.11:8443]\n"
 		"    active: green\n"
 		"  - name: dns\n"
 		"    listen: \"[2001:db8::10]:53/udp\"\n"
+		"    health: { type: exec, command: [/bin/check, -x, ''] }\n"
+		"    on_switch: move\n"
 		"timeouts: { handshake: 1s, established: 1h1m1s, closing: 2s, reset: 3m, udp_unanswered: 4000ms, udp: "
 		"5s }\n"
 		"limits: { services: 5, backends: 6, flows: 7, pending: 8 }\n"
+		"flows_full: refuse\n"
 		"seed: 9\n";
 	struct config *c = NULL;
 	struct error e = { 0 };
@@ -116,6 +124,19 @@ static void everything_said_is_kept(void)
 			       "203.0.113.10:443/tcp");
 	CU_ASSERT_EQUAL(c->services[0].health.type, HEALTH_HTTP);
 	CU_ASSERT_STRING_EQUAL(c->services[0].health.path, "/healthz");
+	CU_ASSERT_STRING_EQUAL(c->services[0].health.host, "a.example");
+	CU_ASSERT_EQUAL_FATAL(c->services[0].health.expect_count, 2);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[0].first, 200);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[0].last, 299);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[1].first, 404);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[1].last, 404);
+	CU_ASSERT_TRUE(c->services[0].has_source);
+	CU_ASSERT_STRING_EQUAL(address_format(c->services[0].source, text), "10.0.0.5");
+	CU_ASSERT_TRUE(c->services[0].reset_down);
+	CU_ASSERT_TRUE(c->services[0].refuse_down);
+	CU_ASSERT_TRUE(c->services[0].affinity);
+	CU_ASSERT_FALSE(c->services[0].move);
+	CU_ASSERT_TRUE(c->refuse_when_full);
 	CU_ASSERT_EQUAL(c->services[0].health.interval_ms, 500);
 	CU_ASSERT_EQUAL(c->services[0].health.timeout_ms, 60000);
 	CU_ASSERT_EQUAL(c->services[0].health.rise, 4);
@@ -129,9 +150,15 @@ static void everything_said_is_kept(void)
 	CU_ASSERT_STRING_EQUAL(listen_format(&c->services[1].listen, c->services[1].protocol, text),
 			       "[2001:db8::10]:53/udp");
 	CU_ASSERT_EQUAL(c->services[1].active, TEAL_BLUE);
-	CU_ASSERT_EQUAL(c->services[1].health.type, HEALTH_NONE);
+	CU_ASSERT_EQUAL(c->services[1].health.type, HEALTH_EXEC);
+	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[0], "/bin/check");
+	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[1], "-x");
+	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[2], "");
+	CU_ASSERT_PTR_NULL(c->services[1].health.command[3]);
+	CU_ASSERT_TRUE(c->services[1].move);
+	CU_ASSERT_FALSE(c->services[1].has_source);
 	CU_ASSERT_EQUAL(c->services[1].colors[TEAL_BLUE].count, 0);
-	CU_ASSERT_EQUAL(c->services[1].line, 11);
+	CU_ASSERT_EQUAL(c->services[1].line, 15);
 	CU_ASSERT_EQUAL(c->timeouts.handshake, 1);
 	CU_ASSERT_EQUAL(c->timeouts.established, 3661);
 	CU_ASSERT_EQUAL(c->timeouts.closing, 2);
@@ -157,6 +184,17 @@ static void the_rest_has_defaults(void)
 	CU_ASSERT_EQUAL_FATAL(config_read(file, &c, &e), 0);
 	scratch_remove(directory);
 	CU_ASSERT_STRING_EQUAL(c->services[0].health.path, "/");
+	CU_ASSERT_PTR_NULL(c->services[0].health.host);
+	CU_ASSERT_EQUAL_FATAL(c->services[0].health.expect_count, 1);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[0].first, 200);
+	CU_ASSERT_EQUAL(c->services[0].health.expect[0].last, 399);
+	CU_ASSERT_TRUE(c->services[0].health.verify);
+	CU_ASSERT_FALSE(c->services[0].has_source);
+	CU_ASSERT_FALSE(c->services[0].move);
+	CU_ASSERT_FALSE(c->services[0].reset_down);
+	CU_ASSERT_FALSE(c->services[0].refuse_down);
+	CU_ASSERT_FALSE(c->services[0].affinity);
+	CU_ASSERT_FALSE(c->refuse_when_full);
 	CU_ASSERT_EQUAL(c->services[0].health.interval_ms, 2000);
 	CU_ASSERT_EQUAL(c->services[0].health.timeout_ms, 1000);
 	CU_ASSERT_EQUAL(c->services[0].health.rise, 2);

@@ -8,8 +8,10 @@
 #include "config_rows.h"
 
 #define LIMITS "limits: { services: 8, backends: 16, flows: 64, pending: 64 }\n"
-#define BACKENDS                                                                                                       \
-	WEB "    blue: [10.0.1.11:80, 10.0.1.12:80, 10.0.1.13:80]\n    green: [10.0.2.11:80, 10.0.2.12:80]\n" LIMITS
+#define CHECKED WEB "    health: { type: tcp }\n"
+#define COLORS "    blue: [10.0.1.11:80, 10.0.1.12:80, 10.0.1.13:80]\n    green: [10.0.2.11:80, 10.0.2.12:80]\n"
+#define BACKENDS CHECKED COLORS LIMITS
+#define UNCHECKED WEB COLORS LIMITS
 
 static struct tables *t;
 static struct config *config;
@@ -108,8 +110,8 @@ static void a_change_of_backends_knows_who_is_down(void)
 	begin();
 	health_put(t, blue[0], TEAL_DOWN);
 	CU_ASSERT_EQUAL(table_put(t, TABLE_checks, &blue[0], &check), 0);
-	CU_ASSERT_EQUAL(tables_apply(t, WEB "    blue: [10.0.1.11:80, 10.0.1.12:80, 10.0.1.14:80]\n    green: []\n" LIMITS,
-				     &e), 0);
+	CU_ASSERT_EQUAL(tables_apply(t, CHECKED "    blue: [10.0.1.11:80, 10.0.1.12:80, 10.0.1.14:80]\n" LIMITS, &e),
+			0);
 	new = backend_id(t, web.id, "10.0.1.14:80");
 	CU_ASSERT_NOT_EQUAL(new, 0);
 	CU_ASSERT_EQUAL(backend_id(t, web.id, "10.0.1.11:80"), blue[0]);
@@ -117,9 +119,32 @@ static void a_change_of_backends_knows_who_is_down(void)
 	CU_ASSERT_EQUAL(table_ids(t, "web", TEAL_BLUE), 1UL << blue[1] | 1UL << new);
 	CU_ASSERT_EQUAL(table_ids(t, "web", TEAL_GREEN), 0);
 	/* Taken away and given back: whatever was known of it is not known any more. */
-	CU_ASSERT_EQUAL(tables_apply(t, WEB "    blue: [10.0.1.12:80]\n" LIMITS, &e), 0);
-	CU_ASSERT_EQUAL(tables_apply(t, WEB "    blue: [10.0.1.11:80]\n" LIMITS, &e), 0);
+	CU_ASSERT_EQUAL(tables_apply(t, CHECKED "    blue: [10.0.1.12:80]\n" LIMITS, &e), 0);
+	CU_ASSERT_EQUAL(tables_apply(t, CHECKED "    blue: [10.0.1.11:80]\n" LIMITS, &e), 0);
 	CU_ASSERT_EQUAL(table_ids(t, "web", TEAL_BLUE), 1UL << backend_id(t, web.id, "10.0.1.11:80"));
+	CU_ASSERT_EQUAL(table_get(t, TABLE_checks, &blue[0], &check), 0);
+	CU_ASSERT_EQUAL(check.failures, 0);
+	end();
+}
+
+static void without_checks_everybody_counts(void)
+{
+	struct teal_check check = { .failures = 7 };
+	struct teal_backend row;
+	struct error e = { 0 };
+
+	begin();
+	health_put(t, blue[0], TEAL_DOWN);
+	health_put(t, blue[1], TEAL_UP);
+	CU_ASSERT_EQUAL(table_put(t, TABLE_checks, &blue[0], &check), 0);
+	CU_ASSERT_EQUAL(tables_apply(t, BACKENDS, &e), 0);
+	CU_ASSERT_EQUAL(table_ids(t, "web", TEAL_BLUE), bits(blue, 3) & ~(1UL << blue[0]));
+	CU_ASSERT_EQUAL(tables_apply(t, UNCHECKED, &e), 0);
+	CU_ASSERT_EQUAL(table_ids(t, "web", TEAL_BLUE), bits(blue, 3));
+	for (unsigned int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(table_get(t, TABLE_backends, &blue[i], &row), 0);
+		CU_ASSERT_EQUAL(row.health, TEAL_UNKNOWN);
+	}
 	CU_ASSERT_EQUAL(table_get(t, TABLE_checks, &blue[0], &check), 0);
 	CU_ASSERT_EQUAL(check.failures, 0);
 	end();
@@ -129,5 +154,6 @@ CU_TestInfo refresh_tests[] = {
 	{ "who is down leaves the table", who_is_down_leaves_the_table },
 	{ "when all are down the policy decides", when_all_are_down_the_policy_decides },
 	{ "a change of backends knows who is down", a_change_of_backends_knows_who_is_down },
+	{ "without checks everybody counts", without_checks_everybody_counts },
 	CU_TEST_INFO_NULL,
 };

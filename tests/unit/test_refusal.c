@@ -4,7 +4,8 @@
 
 #include "config_rows.h"
 
-#define KEYS_OF_A_SERVICE "the keys here are name, listen, health, blue, green, active"
+#define KEYS_OF_A_SERVICE \
+	"the keys here are name, listen, health, blue, green, active, source, on_switch, on_down, all_down, affinity"
 #define NAME_ADVICE "take up to 31 of a-z, 0-9 and -, not beginning with -"
 #define LISTEN_ADVICE "write ADDRESS:PORT/tcp or /udp, such as 203.0.113.10:443/tcp or \"[2001:db8::10]:443/tcp\""
 #define BACKEND_ADVICE "write ADDRESS:PORT, such as 10.0.1.11:8443 or \"[2001:db8::11]:8443\""
@@ -12,7 +13,7 @@
 #define INDENT_ADVICE "look for a wrong indentation, or a bracket or quote that is not closed"
 #define QUOTE_ADVICE "put an IPv6 address in quotes, as in \"[2001:db8::11]:8443\""
 #define SHARED_ADVICE "an endpoint belongs to one service and color; give one of them another port"
-#define KEYS_OF_ALL "the keys here are devices, services, timeouts, limits, seed"
+#define KEYS_OF_ALL "the keys here are devices, services, timeouts, limits, flows_full, seed"
 #define ANCHOR_REFUSED                                                                                                 \
 	"anchors (&) and aliases (*) are not read here: write the value itself, or put it in quotes if it begins "     \
 	"with such a sign"
@@ -20,9 +21,16 @@
 #define NUMBER "must be a whole number from 0 to 4294967295"
 #define DURATION "must be a duration such as 500ms, 2s or 2h11m"
 #define SECONDS "must be whole seconds, at least 1s and at most 8760h"
-#define SOURCE_REFUSED                                                                                                 \
-	"\"source\" is not supported yet by this version: remove it, and let the backends of web route their replies " \
-	"through this host"
+#define SOURCE_ADVICE                                                                                                  \
+	" cannot be the source of web: write one of this host's own addresses without a port, such as 10.0.0.5 or "    \
+	"\"2001:db8::5\""
+#define OWN_ADDRESS "take one of this host's own addresses"
+#define EXPECT_ADVICE                                                                                                  \
+	"\"expect\" must be states of HTTP from 100 to 599: one, a range or a list of these, such as 200, 200-399 or " \
+	"[200, 404]"
+#define HOST_ADVICE "\"host\" must be the name that the backend is asked for, such as www.example.org, not "
+#define COMMAND_ADVICE                                                                                                 \
+	"health of type exec needs a \"command\": a program and its arguments, such as [/usr/local/bin/check, --fast]"
 #define PLACE_ADVICE "give one of them another address or port"
 
 static void what_is_no_yaml_is_refused(void)
@@ -91,7 +99,8 @@ static void what_does_not_fit_the_form_is_refused(void)
 		{ "an unknown key of a service", WEB "    listens: x\n",
 		  "5: unknown key \"listens\": " KEYS_OF_A_SERVICE },
 		{ "an unknown key of health", WEB "    health: { type: tcp,\n      port: 4 }\n",
-		  "6: unknown key \"port\": the keys here are type, path, interval, timeout, rise, fall" },
+		  "6: unknown key \"port\": the keys here are type, path, host, expect, verify, command, interval, timeout, "
+		  "rise, fall" },
 		{ "an unknown timeout", DEVICES "services: []\ntimeouts:\n  tcp: 4s\n",
 		  "4: unknown key \"tcp\": the keys here are handshake, established, closing, reset, udp_unanswered, "
 		  "udp" },
@@ -204,12 +213,8 @@ static void values_without_meaning_are_refused(void)
 		{ "an IPv4 backend behind IPv6",
 		  SERVICES "  - name: web\n    listen: \"[2001:db8::10]:443/tcp\"\n    blue: [10.0.0.1:80]\n",
 		  "5: 10.0.0.1:80 cannot be a backend of web, which listens on IPv6: give it an IPv6 address" },
-		{ "source, which is planned", WEB "    source: 10.0.0.5\n", "5: " SOURCE_REFUSED },
-		{ "source in any form", WEB "    source: [a, { b: c }]\n", "5: " SOURCE_REFUSED },
-		{ "exec, which is planned", WEB "    health: { type: exec }\n",
-		  "5: health checks of type exec are not supported yet by this version: take tcp, http or https" },
 		{ "a path for TCP", WEB "    health: { type: tcp, path: / }\n",
-		  "5: \"path\" goes with type http or https only: remove it or change the type" },
+		  "5: \"path\" goes with type http or https only, not with tcp: remove it or change the type" },
 		{ "a relative path", WEB "    health:\n      type: http\n      path: healthz\n",
 		  "7: \"path\" must begin with / and contain no spaces, such as /healthz, not \"healthz\"" },
 		{ "a path with a header in it",
@@ -219,9 +224,9 @@ static void values_without_meaning_are_refused(void)
 		{ "an interval without a unit", WEB "    health:\n      type: tcp\n      interval: 2\n",
 		  "7: \"interval\" " DURATION ", not \"2\"" },
 		{ "an interval of nothing", WEB "    health: { type: tcp, interval: 0s }\n",
-		  "5: \"interval\" must be at least 1ms and at most 24h, not 0s" },
+		  "5: \"interval\" must be at least 100ms and at most 24h, not 0s" },
 		{ "an interval of two days", WEB "    health: { type: tcp, interval: 48h }\n",
-		  "5: \"interval\" must be at least 1ms and at most 24h, not 48h" },
+		  "5: \"interval\" must be at least 100ms and at most 24h, not 48h" },
 		{ "a timeout in words", WEB "    health: { type: tcp, timeout: never }\n",
 		  "5: \"timeout\" " DURATION ", not \"never\"" },
 		{ "rise 0", WEB "    health: { type: tcp, rise: 0 }\n", "5: \"rise\" must be from 1 to 1000, not 0" },
@@ -258,6 +263,92 @@ static void values_without_meaning_are_refused(void)
 		  "5: \"flows\" must be from 1 to 67108864, not 67108865" },
 		{ "too many pending", DEVICES "services: []\nlimits: { pending: 67108865 }\n",
 		  "3: \"pending\" must be from 1 to 67108864, not 67108865" },
+	};
+
+	config_rows_check(rows, COUNT(rows));
+}
+
+static void health_without_meaning_is_refused(void)
+{
+#define HEALTH(keys) WEB "    health: { type: " keys " }\n"
+	static const struct config_row rows[] = {
+		{ "a host for TCP", HEALTH("tcp, host: a.example"),
+		  "5: \"host\" goes with type http or https only, not with tcp: remove it or change the type" },
+		{ "a state for a command", HEALTH("exec, command: [/bin/true], expect: 200"),
+		  "5: \"expect\" goes with type http or https only, not with exec: remove it or change the type" },
+		{ "a certificate without TLS", HEALTH("http, verify: no"),
+		  "5: \"verify\" goes with type https only, not with http: remove it or change the type" },
+		{ "a command for HTTP", HEALTH("http, command: [/bin/true]"),
+		  "5: \"command\" goes with type exec only, not with http: remove it or change the type" },
+		{ "no command", HEALTH("exec"), "5: " COMMAND_ADVICE },
+		{ "an empty command", HEALTH("exec, command: []"), "5: " COMMAND_ADVICE },
+		{ "a command in one word", HEALTH("exec, command: /bin/true"),
+		  "5: \"command\" must be a list, not \"/bin/true\"" },
+		{ "a command by its name", HEALTH("exec, command: [check, -f]"),
+		  "5: \"command\" must begin with the whole path of a program, such as /usr/local/bin/check, not "
+		  "\"check\": it is run without a shell" },
+		{ "a state below all", HEALTH("http, expect: 99"), "5: " EXPECT_ADVICE ", not \"99\"" },
+		{ "a state above all", HEALTH("http, expect: 200-600"), "5: " EXPECT_ADVICE ", not \"200-600\"" },
+		{ "a state of four digits", HEALTH("http, expect: 2000"), "5: " EXPECT_ADVICE ", not \"2000\"" },
+		{ "a range that runs backwards", HEALTH("http, expect: 399-200"),
+		  "5: " EXPECT_ADVICE ", not \"399-200\"" },
+		{ "half a range", HEALTH("http, expect: 200-"), "5: " EXPECT_ADVICE ", not \"200-\"" },
+		{ "a negative state", HEALTH("http, expect: -200"), "5: " EXPECT_ADVICE ", not \"-200\"" },
+		{ "a range of three", HEALTH("http, expect: 200-300-400"),
+		  "5: " EXPECT_ADVICE ", not \"200-300-400\"" },
+		{ "a state in words", HEALTH("http, expect: [200, good]"), "5: " EXPECT_ADVICE ", not \"good\"" },
+		{ "no states", HEALTH("http, expect: []"), "5: " EXPECT_ADVICE },
+		{ "states in a mapping", HEALTH("http, expect: { a: b }"), "5: " EXPECT_ADVICE },
+		{ "a host with a header in it", HEALTH("http, host: \"a\\r\\nX: y\""),
+		  "5: " HOST_ADVICE "\"a\\x0d\\nX: y\"" },
+		{ "a host with a port", HEALTH("http, host: 'a:80'"), "5: " HOST_ADVICE "\"a:80\"" },
+		{ "an empty host", HEALTH("http, host: ''"), "5: " HOST_ADVICE "\"\"" },
+		{ "verify in other words", HEALTH("https, verify: maybe"),
+		  "5: \"verify\" must be one of yes, no, true, false, not \"maybe\"" },
+		{ "checks without a pause", HEALTH("tcp, interval: 99ms"),
+		  "5: \"interval\" must be at least 100ms and at most 24h, not 99ms" },
+	};
+#undef HEALTH
+
+	config_rows_check(rows, COUNT(rows));
+}
+
+static void what_can_never_work_is_refused(void)
+{
+	static const struct config_row rows[] = {
+		{ "a source that is a list", WEB "    source: [a]\n", "5: \"source\" must be " SINGLE ", not a list" },
+		{ "a source that is a name", WEB "    source: example.org\n", "5: \"example.org\"" SOURCE_ADVICE },
+		{ "a source with a port", WEB "    source: 10.0.0.5:80\n", "5: \"10.0.0.5:80\"" SOURCE_ADVICE },
+		{ "a source for everybody", WEB "    source: 0.0.0.0\n", "5: \"0.0.0.0\"" SOURCE_ADVICE },
+		{ "a group as a source", WEB "    source: 224.0.0.1\n", "5: \"224.0.0.1\"" SOURCE_ADVICE },
+		{ "an IPv6 source before IPv4", WEB "    source: \"2001:db8::5\"\n",
+		  "5: 2001:db8::5 cannot be the source of web, which listens on IPv4: give it an IPv4 address" },
+		{ "an IPv4 source before IPv6",
+		  SERVICES "  - name: web\n    listen: \"[2001:db8::10]:443/tcp\"\n    source: 10.0.0.5\n",
+		  "5: 10.0.0.5 cannot be the source of web, which listens on IPv6: give it an IPv6 address" },
+		{ "its own VIP as a source", WEB "    source: 203.0.113.10\n",
+		  "5: 203.0.113.10 cannot be the source of web, for it is the address of web: " OWN_ADDRESS },
+		{ "another one's VIP as a source",
+		  WEB "    source: 203.0.113.11\n  - { name: api, listen: 203.0.113.11:80/tcp }\n",
+		  "5: 203.0.113.11 cannot be the source of web, for it is the address of api: " OWN_ADDRESS },
+		{ "a backend as a source", WEB "    green: [10.0.2.11:80]\n    source: 10.0.2.11\n",
+		  "6: 10.0.2.11 cannot be the source of web, for it is the address of a backend of web: " OWN_ADDRESS },
+		{ "TCP that moves", WEB "    on_switch: move\n",
+		  "5: \"on_switch: move\" goes with UDP only, for a TCP connection cannot go on elsewhere: remove it" },
+		{ "UDP that is reset",
+		  SERVICES "  - name: dns\n    listen: 203.0.113.10:53/udp\n    health: { type: tcp }\n    on_down: reset\n",
+		  "6: \"on_down: reset\" goes with TCP only, for UDP has no resets: remove it" },
+		{ "resets by nobody", WEB "    on_down: reset\n",
+		  "5: \"on_down: reset\" needs health checks, for nobody else finds a backend down: add \"health\" to web" },
+		{ "refusals by nobody", WEB "    all_down: refuse\n",
+		  "5: \"all_down: refuse\" needs health checks, for nobody else finds a backend down: add \"health\" to "
+		  "web" },
+		{ "an unknown word", WEB "    all_down: drop\n",
+		  "5: \"all_down\" must be one of keep, refuse, not \"drop\"" },
+		{ "an unknown affinity", WEB "    affinity: cookie\n",
+		  "5: \"affinity\" must be one of none, source, not \"cookie\"" },
+		{ "an unknown way out", DEVICES "services: []\nflows_full: drop\n",
+		  "3: \"flows_full\" must be one of pass, refuse, not \"drop\"" },
 	};
 
 	config_rows_check(rows, COUNT(rows));
@@ -311,6 +402,8 @@ CU_TestInfo refusal_tests[] = {
 	{ "what is no YAML is refused", what_is_no_yaml_is_refused },
 	{ "what does not fit the form is refused", what_does_not_fit_the_form_is_refused },
 	{ "values without meaning are refused", values_without_meaning_are_refused },
+	{ "health without meaning is refused", health_without_meaning_is_refused },
+	{ "what can never work is refused", what_can_never_work_is_refused },
 	{ "entries that disagree are refused", entries_that_disagree_are_refused },
 	CU_TEST_INFO_NULL,
 };

@@ -91,6 +91,8 @@ static int set_replace(struct command_context *c, const struct service *s, enum 
 	int error = set_check(s, color, sets, e);
 
 	if (!error)
+		error = service_source_check(c->tables, s, &sets[color], e);
+	if (!error)
 		error = record_check(c->options.state_dir, e);
 	if (!error)
 		error = -services_tidy(c->tables);

@@ -34,7 +34,7 @@ const char *address_format(const __u8 address[16], char text[ADDRESS_TEXT_SIZE])
 	return text;
 }
 
-static bool address_is_unicast(const __u8 address[16])
+bool address_is_unicast(const __u8 address[16])
 {
 	static const __u8 none[16], broadcast[4] = { 0xff, 0xff, 0xff, 0xff };
 	const __u8 *ipv4 = address + sizeof(ipv4_mapped);

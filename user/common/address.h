@@ -17,6 +17,9 @@ struct endpoint {
 
 bool address_is_ipv4(const __u8 address[16]);
 
+/* Whether a host can have it: not unspecified, broadcast or multicast. */
+bool address_is_unicast(const __u8 address[16]);
+
 /* "10.0.0.5" or "2001:db8::5" (no port, no brackets).  Returns 0 or -EINVAL. */
 int address_parse(const char *text, __u8 ret_address[16]);
 

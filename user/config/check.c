@@ -212,6 +212,62 @@ static int endpoints_check(struct config_source *source, const struct config *co
 	return first ? claim_refuse(source, config, first - 1, first) : 0;
 }
 
+/* Sources */
+
+static int vip_compare(const void *a, const void *b)
+{
+	const struct config_service *const *x = a, *const *y = b;
+
+	return memcmp((*x)->listen.address, (*y)->listen.address, sizeof((*x)->listen.address));
+}
+
+static int source_refuse(struct config_source *source, const struct config *config,
+			 const struct config_service *service, const char *what, const struct config_service *whose)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	unsigned int line;
+
+	config_find(source, &line, "services[%u].source", (unsigned int)(service - config->services));
+	return config_refuse(source, line,
+			     "%s cannot be the source of %s, for it is %s %s: take one of this host's own addresses",
+			     address_format(service->source, text), service->name, what, whose->name);
+}
+
+/* A packet to a VIP is a client's; one from a host to itself never leaves it. */
+static int source_check(struct config_source *source, const struct config *config,
+			const struct config_service *service, const struct config_service **vips)
+{
+	struct config_service wanted = { 0 };
+	const struct config_service *key = &wanted, **vip;
+
+	memcpy(wanted.listen.address, service->source, sizeof(service->source));
+	vip = bsearch(&key, vips, config->service_count, sizeof(*vips), vip_compare);
+	if (vip)
+		return source_refuse(source, config, service, "the address of", *vip);
+	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
+		for (unsigned int n = 0; n < service->colors[color].count; n++)
+			if (!memcmp(service->colors[color].backends[n].address, service->source,
+				    sizeof(service->source)))
+				return source_refuse(source, config, service, "the address of a backend of", service);
+	return 0;
+}
+
+static int sources_check(struct config_source *source, const struct config *config)
+{
+	_cleanup_free_ const struct config_service **vips = calloc(config->service_count + 1, sizeof(*vips));
+	int error = 0;
+
+	if (!vips)
+		return config_no_memory(source);
+	for (unsigned int i = 0; i < config->service_count; i++)
+		vips[i] = &config->services[i];
+	qsort(vips, config->service_count, sizeof(*vips), vip_compare);
+	for (unsigned int i = 0; i < config->service_count && !error; i++)
+		if (config->services[i].has_source)
+			error = source_check(source, config, &config->services[i], vips);
+	return error;
+}
+
 int config_check(struct config_source *source, const struct config *config)
 {
 	int error = devices_check(source, config);
@@ -222,5 +278,7 @@ int config_check(struct config_source *source, const struct config *config)
 		error = service_limit_check(source, config);
 	if (!error)
 		error = backend_limit_check(source, config);
-	return error ? error : endpoints_check(source, config);
+	if (!error)
+		error = endpoints_check(source, config);
+	return error ? error : sources_check(source, config);
 }

@@ -8,13 +8,10 @@
 
 #include "common/cleanup.h"
 #include "config/check.h"
+#include "config/health.h"
 #include "config/schema.h"
 #include "config/source.h"
-
-#define SECOND 1000ULL /* ms */
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define PATH_MAX_LENGTH 1024
+#include "config/value.h"
 
 static void raw_p(struct raw_config **raw)
 {
@@ -23,78 +20,7 @@ static void raw_p(struct raw_config **raw)
 }
 #define _cleanup_raw_ __attribute__((cleanup(raw_p)))
 
-/* Values */
-
-/* "500ms", "2s", "2h11m": each unit once, the bigger before the smaller.  Returns 0 or -EINVAL. */
-static int duration_parse(const char *value, __u64 *ret_ms)
-{
-	static const struct {
-		const char *name;
-		__u64 ms;
-	} units[] = { { "h", HOUR }, { "m", MINUTE }, { "s", SECOND }, { "ms", 1 } };
-	unsigned int unit = 0;
-	__u64 sum = 0;
-
-	do {
-		size_t digits = strspn(value, "0123456789"), length;
-
-		length = strspn(value + digits, "hms");
-		if (!digits || digits > 9 || !length)
-			return -EINVAL;
-		while (unit < 4 &&
-		       (strlen(units[unit].name) != length || memcmp(value + digits, units[unit].name, length) != 0))
-			unit++;
-		if (unit == 4)
-			return -EINVAL;
-		sum += strtoull(value, NULL, 10) * units[unit++].ms;
-		value += digits + length;
-	} while (*value);
-	*ret_ms = sum;
-	return 0;
-}
-
-/*
- * @value   NULL: leaves *ret at what it is, the default
- * @unit    in ms; what *ret counts
- * @limit   the longest, in hours
- * @path    where the value stands
- */
-static int duration_read(struct config_source *source, const char *path, const char *value, __u64 unit, __u64 limit,
-			 __u32 *ret)
-{
-	const char *key = strrchr(path, '.') + 1;
-	unsigned int line;
-	__u64 ms;
-
-	if (!value)
-		return 0;
-	config_find(source, &line, "%s", path);
-	if (duration_parse(value, &ms))
-		return config_refuse(source, line,
-				     "\"%s\" must be a duration such as 500ms, 2s or 2h11m, not \"%.60s\"", key, value);
-	if (ms < unit || ms % unit || ms > limit * HOUR)
-		return config_refuse(source, line, "\"%s\" must be %s and at most %lluh, not %.60s", key,
-				     unit == 1 ? "at least 1ms" : "whole seconds, at least 1s", limit, value);
-	*ret = (__u32)(ms / unit);
-	return 0;
-}
-
-/* The same for a number; NULL leaves the default. */
-static int number_read(struct config_source *source, const char *path, const __u32 *value, __u32 least, __u32 most,
-		       __u32 *ret)
-{
-	unsigned int line;
-
-	if (!value)
-		return 0;
-	if (*value < least || *value > most) {
-		config_find(source, &line, "%s", path);
-		return config_refuse(source, line, "\"%s\" must be from %u to %u, not %u", strrchr(path, '.') + 1,
-				     least, most, *value);
-	}
-	*ret = *value;
-	return 0;
-}
+/* Timeouts and limits */
 
 static int timeouts_read(struct config_source *source, const struct raw_timeouts *raw, struct config_timeouts *ret)
 {
@@ -109,7 +35,7 @@ static int timeouts_read(struct config_source *source, const struct raw_timeouts
 		.udp_unanswered = 30,
 		.udp = 180,
 	};
-#define READ(name) error = error ? error : duration_read(source, "timeouts." #name, raw->name, SECOND, year, &ret->name)
+#define READ(name) error = error ? error : duration_read(source, "timeouts." #name, raw->name, SECOND, SECOND, year, &ret->name)
 	READ(handshake);
 	READ(established);
 	READ(closing);
@@ -174,53 +100,60 @@ static int devices_read(struct config_source *source, const struct raw_config *r
 	return 0;
 }
 
-static int health_path_read(struct config_source *source, unsigned int i, const char *path, struct config_health *ret)
+/* The address that a service's backends see instead of the client's. */
+static int source_read(struct config_source *source, unsigned int i, const char *value, struct config_service *service)
 {
-	bool http = ret->type == HEALTH_HTTP || ret->type == HEALTH_HTTPS;
+	bool ipv4 = address_is_ipv4(service->listen.address);
 	unsigned int line;
 
-	config_find(source, &line, "services[%u].health.path", i);
-	if (path && !http)
+	if (!value)
+		return 0;
+	config_find(source, &line, "services[%u].source", i);
+	if (address_parse(value, service->source) || !address_is_unicast(service->source))
 		return config_refuse(source, line,
-				     "\"path\" goes with type http or https only: remove it or change the type");
-	if (path && (*path != '/' || strlen(path) > PATH_MAX_LENGTH || strpbrk(path, " \t\r\n")))
+				     "\"%.60s\" cannot be the source of %s: write one of this host's own addresses "
+				     "without a port, such as 10.0.0.5 or \"2001:db8::5\"",
+				     value, service->name);
+	if (address_is_ipv4(service->source) != ipv4)
 		return config_refuse(source, line,
-				     "\"path\" must begin with / and contain no spaces, such as /healthz, not "
-				     "\"%.60s\"",
-				     path);
-	ret->path = http ? strdup(path ? path : "/") : NULL;
-	if (http && !ret->path)
-		return config_no_memory(source);
+				     "%s cannot be the source of %s, which listens on %s: give it an %s address", value,
+				     service->name, ipv4 ? "IPv4" : "IPv6", ipv4 ? "IPv4" : "IPv6");
+	service->has_source = true;
 	return 0;
 }
 
-static int health_read(struct config_source *source, unsigned int i, const struct raw_health *raw,
-		       struct config_health *ret)
+/* What becomes of flows on a switch and when backends are down. */
+static int policy_read(struct config_source *source, unsigned int i, const struct raw_service *raw,
+		       struct config_service *service)
 {
+	bool checked = service->health.type != HEALTH_NONE;
 	unsigned int line;
-	char path[64];
-	int error;
 
-	if (raw->type == HEALTH_NONE)
-		return 0;
-	config_find(source, &line, "services[%u].health.type", i);
-	if (raw->type == HEALTH_EXEC)
+	service->move = raw->on_switch == ON_SWITCH_MOVE;
+	service->reset_down = raw->on_down == ON_DOWN_RESET;
+	service->refuse_down = raw->all_down == ALL_DOWN_REFUSE;
+	service->affinity = raw->affinity == AFFINITY_SOURCE;
+	config_find(source, &line, "services[%u].on_switch", i);
+	if (service->move && service->protocol != TEAL_UDP)
 		return config_refuse(source, line,
-				     "health checks of type exec are not supported yet by this version: take "
-				     "tcp, http or https");
-	*ret = (struct config_health){
-		.type = raw->type, .interval_ms = 2000, .timeout_ms = 1000, .rise = 2, .fall = 3
-	};
-	error = health_path_read(source, i, raw->path, ret);
-#define READ(kind, name, value, ...)                                                                                   \
-	snprintf(path, sizeof(path), "services[%u].health." #name, i);                                                 \
-	error = error ? error : kind##_read(source, path, raw->name, __VA_ARGS__, &ret->value)
-	READ(duration, interval, interval_ms, 1, 24);
-	READ(duration, timeout, timeout_ms, 1, 24);
-	READ(number, rise, rise, 1, 1000);
-	READ(number, fall, fall, 1, 1000);
-#undef READ
-	return error;
+				     "\"on_switch: move\" goes with UDP only, for a TCP connection cannot go on "
+				     "elsewhere: remove it");
+	config_find(source, &line, "services[%u].on_down", i);
+	if (service->reset_down && service->protocol != TEAL_TCP)
+		return config_refuse(source, line,
+				     "\"on_down: reset\" goes with TCP only, for UDP has no resets: remove it");
+	if (service->reset_down && !checked)
+		return config_refuse(source, line,
+				     "\"on_down: reset\" needs health checks, for nobody else finds a backend down: add "
+				     "\"health\" to %s",
+				     service->name);
+	config_find(source, &line, "services[%u].all_down", i);
+	if (service->refuse_down && !checked)
+		return config_refuse(source, line,
+				     "\"all_down: refuse\" needs health checks, for nobody else finds a backend down: "
+				     "add \"health\" to %s",
+				     service->name);
+	return 0;
 }
 
 static int backend_read(struct config_source *source, unsigned int i, enum teal_color color, unsigned int n,
@@ -275,12 +208,6 @@ static int service_read(struct config_source *source, unsigned int i, const stru
 				     "not beginning with -",
 				     raw->name);
 	strcpy(service->name, raw->name);
-	config_find(source, &line, "services[%u].source", i);
-	if (config_find(source, NULL, "services[%u].source", i))
-		return config_refuse(source, line,
-				     "\"source\" is not supported yet by this version: remove it, and let the "
-				     "backends of %s route their replies through this host",
-				     service->name);
 	config_find(source, &line, "services[%u].listen", i);
 	if (listen_parse(raw->listen, &service->listen, &service->protocol))
 		return config_refuse(source, line,
@@ -288,7 +215,11 @@ static int service_read(struct config_source *source, unsigned int i, const stru
 				     "203.0.113.10:443/tcp or \"[2001:db8::10]:443/tcp\"",
 				     service->name, raw->listen);
 	service->active = raw->active;
-	error = health_read(source, i, &raw->health, &service->health);
+	error = source_read(source, i, raw->source, service);
+	if (!error)
+		error = health_read(source, i, &raw->health, &service->health);
+	if (!error)
+		error = policy_read(source, i, raw, service);
 	for (enum teal_color color = TEAL_BLUE; !error && color < TEAL_COLORS; color++)
 		error = backends_read(source, i, raw, color, service);
 	return error;
@@ -316,6 +247,7 @@ static int config_make(struct config_source *source, struct config *config)
 	if (error)
 		return error;
 	config->seed = raw->seed ? *raw->seed : 0x7ea1;
+	config->refuse_when_full = raw->flows_full == FLOWS_FULL_REFUSE;
 	error = timeouts_read(source, &raw->timeouts, &config->timeouts);
 	if (!error)
 		error = limits_read(source, &raw->limits, &config->limits);
@@ -351,7 +283,7 @@ void config_free(struct config *config)
 	for (unsigned int i = 0; i < config->service_count; i++) {
 		struct config_service *service = &config->services[i];
 
-		free(service->health.path);
+		health_free(&service->health);
 		for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
 			free(service->colors[color].backends);
 	}

@@ -15,11 +15,21 @@ struct config_device {
 	enum device_mode mode;
 };
 
+/* HTTP states that count as good. */
+struct config_expect {
+	__u16 first, last;
+};
+
 struct config_health {
 	enum health_type type;
-	char *path;	      /* http, https; NULL otherwise */
+	char *path; /* http, https; NULL otherwise */
+	char *host; /* the same; NULL: the backend's address */
+	struct config_expect *expect;
+	unsigned int expect_count;
+	bool verify;	/* https: the certificate must be good for the host */
+	char **command; /* exec: the argv, ends with NULL */
 	__u32 interval_ms, timeout_ms;
-	__u32 rise, fall;
+	__u32 rise, fall; /* results in a row that make it up, or down */
 };
 
 struct config_service {
@@ -28,6 +38,12 @@ struct config_service {
 	enum teal_protocol protocol;
 	enum teal_color active; /* the first start only */
 	struct config_health health;
+	__u8 source[16]; /* with has_source: what backends see instead of the client's address */
+	bool has_source;
+	bool move;	  /* on_switch: UDP flows follow a switch at once */
+	bool reset_down;  /* on_down: connections of a backend that goes down are ended */
+	bool refuse_down; /* all_down: new flows are refused; otherwise everybody stays in use */
+	bool affinity;	  /* all flows of a client go to the same backend */
 	struct {
 		struct endpoint *backends;
 		unsigned int count;
@@ -60,6 +76,7 @@ struct config {
 	unsigned int service_count;
 	struct config_timeouts timeouts;
 	struct config_limits limits;
+	bool refuse_when_full; /* flows_full: a new flow is refused; otherwise it goes on unrecorded */
 	__u32 seed; /* of the flow hash; the same on edges that share a VIP; 0x7ea1 by default */
 };
 

@@ -30,6 +30,19 @@ static const cyaml_strval_t colors[] = {
 	{ "green", TEAL_GREEN },
 };
 
+static const cyaml_strval_t truths[] = {
+	{ "yes", VERIFY_YES },
+	{ "no", VERIFY_NO },
+	{ "true", VERIFY_YES },
+	{ "false", VERIFY_NO },
+};
+
+static const cyaml_strval_t on_switches[] = { { "keep", ON_SWITCH_KEEP }, { "move", ON_SWITCH_MOVE } };
+static const cyaml_strval_t on_downs[] = { { "keep", ON_DOWN_KEEP }, { "reset", ON_DOWN_RESET } };
+static const cyaml_strval_t all_downs[] = { { "keep", ALL_DOWN_KEEP }, { "refuse", ALL_DOWN_REFUSE } };
+static const cyaml_strval_t affinities[] = { { "none", AFFINITY_NONE }, { "source", AFFINITY_SOURCE } };
+static const cyaml_strval_t flows_fulls[] = { { "pass", FLOWS_FULL_PASS }, { "refuse", FLOWS_FULL_REFUSE } };
+
 static const cyaml_schema_value_t text = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED),
 };
@@ -37,17 +50,24 @@ static const cyaml_schema_value_t text = {
 /* Every text has the same flags and bounds, every number may be left out. */
 #define FIELD_TEXT(key, flags, structure, member)                                                                      \
 	CYAML_FIELD_STRING_PTR(key, flags, structure, member, 0, CYAML_UNLIMITED)
+#define FIELD_WORD(key, structure, member, words)                                                                      \
+	CYAML_FIELD_ENUM(key, CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, structure, member, words, COUNT(words))
 #define FIELD_NUMBER(key, structure, member) CYAML_FIELD_UINT_PTR(key, CYAML_FLAG_OPTIONAL, structure, member)
 
 static const cyaml_schema_field_t device_fields[] = {
 	FIELD_TEXT("name", CYAML_FLAG_POINTER, struct raw_device, name),
-	CYAML_FIELD_ENUM("mode", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_device, mode, modes, COUNT(modes)),
+	FIELD_WORD("mode", struct raw_device, mode, modes),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t health_fields[] = {
 	CYAML_FIELD_ENUM("type", CYAML_FLAG_STRICT, struct raw_health, type, health_types, COUNT(health_types)),
 	FIELD_TEXT("path", OPTIONAL, struct raw_health, path),
+	FIELD_TEXT("host", OPTIONAL, struct raw_health, host),
+	CYAML_FIELD_IGNORE("expect", CYAML_FLAG_OPTIONAL), /* a value or a list: health.c reads it */
+	FIELD_WORD("verify", struct raw_health, verify, truths),
+	CYAML_FIELD_SEQUENCE_COUNT("command", OPTIONAL, struct raw_health, command, command_count, &text, 0,
+				   CYAML_UNLIMITED),
 	FIELD_TEXT("interval", OPTIONAL, struct raw_health, interval),
 	FIELD_TEXT("timeout", OPTIONAL, struct raw_health, timeout),
 	FIELD_NUMBER("rise", struct raw_health, rise),
@@ -65,9 +85,12 @@ static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_MAPPING("health", CYAML_FLAG_OPTIONAL, struct raw_service, health, health_fields),
 	FIELD_BACKENDS("blue", TEAL_BLUE),
 	FIELD_BACKENDS("green", TEAL_GREEN),
-	CYAML_FIELD_ENUM("active", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_service, active, colors,
-			 COUNT(colors)),
-	CYAML_FIELD_IGNORE("source", CYAML_FLAG_OPTIONAL), /* planned: config.c refuses it in words of its own */
+	FIELD_WORD("active", struct raw_service, active, colors),
+	FIELD_TEXT("source", OPTIONAL, struct raw_service, source),
+	FIELD_WORD("on_switch", struct raw_service, on_switch, on_switches),
+	FIELD_WORD("on_down", struct raw_service, on_down, on_downs),
+	FIELD_WORD("all_down", struct raw_service, all_down, all_downs),
+	FIELD_WORD("affinity", struct raw_service, affinity, affinities),
 	CYAML_FIELD_END,
 };
 
@@ -104,6 +127,7 @@ static const cyaml_schema_field_t config_fields[] = {
 				   0, CYAML_UNLIMITED),
 	CYAML_FIELD_MAPPING("timeouts", CYAML_FLAG_OPTIONAL, struct raw_config, timeouts, timeouts_fields),
 	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),
+	FIELD_WORD("flows_full", struct raw_config, flows_full, flows_fulls),
 	FIELD_NUMBER("seed", struct raw_config, seed),
 	CYAML_FIELD_END,
 };
@@ -126,8 +150,7 @@ static const char *field_names(const cyaml_schema_field_t *fields, char names[25
 
 	names[0] = '\0';
 	for (; fields->key && used < 256; fields++)
-		if (fields->value.type != CYAML_IGNORE)
-			used += (size_t)snprintf(names + used, 256 - used, "%s%s", used ? ", " : "", fields->key);
+		used += (size_t)snprintf(names + used, 256 - used, "%s%s", used ? ", " : "", fields->key);
 	return names;
 }
 

@@ -13,15 +13,30 @@ struct raw_device {
 	enum device_mode mode;
 };
 
+/* Words, of which the first is the default. */
+enum raw_verify { VERIFY_DEFAULT, VERIFY_YES, VERIFY_NO };
+enum raw_on_switch { ON_SWITCH_KEEP, ON_SWITCH_MOVE };
+enum raw_on_down { ON_DOWN_KEEP, ON_DOWN_RESET };
+enum raw_all_down { ALL_DOWN_KEEP, ALL_DOWN_REFUSE };
+enum raw_affinity { AFFINITY_NONE, AFFINITY_SOURCE };
+enum raw_flows_full { FLOWS_FULL_PASS, FLOWS_FULL_REFUSE };
+
 struct raw_health {
 	enum health_type type; /* HEALTH_NONE: no health block */
-	char *path, *interval, *timeout;
+	char *path, *host, *interval, *timeout;
+	enum raw_verify verify;
+	char **command;
+	unsigned int command_count;
 	__u32 *rise, *fall;
 };
 
 struct raw_service {
-	char *name, *listen;
+	char *name, *listen, *source;
 	struct raw_health health;
+	enum raw_on_switch on_switch;
+	enum raw_on_down on_down;
+	enum raw_all_down all_down;
+	enum raw_affinity affinity;
 	struct {
 		char **backends;
 		unsigned int count;
@@ -44,6 +59,7 @@ struct raw_config {
 	unsigned int service_count;
 	struct raw_timeouts timeouts;
 	struct raw_limits limits;
+	enum raw_flows_full flows_full;
 	__u32 *seed;
 };
 

@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/log.h"
+#include "operation/health.h"
 #include "operation/record.h"
 #include "operation/services.h"
 #include "operation/switch.h"
@@ -16,6 +17,7 @@ struct wish {
 	const struct config_service *config;
 	const struct service *present;	     /* NULL: new */
 	struct backend_set backends[TEAL_COLORS];
+	struct service_traits traits;
 };
 
 struct plan {
@@ -49,12 +51,25 @@ static bool is_wished(const struct plan *plan, const char *name)
 	return false;
 }
 
+static struct service_traits traits_of(const struct config_service *config)
+{
+	struct service_traits traits = {
+		.flags = (config->has_source ? TEAL_SERVICE_SOURCE : 0) | (config->move ? TEAL_SERVICE_MOVE : 0) |
+			 (config->affinity ? TEAL_SERVICE_AFFINITY : 0),
+		.policy = (config->refuse_down ? TEAL_POLICY_REFUSE : 0) | (config->reset_down ? TEAL_POLICY_RESET : 0),
+	};
+
+	memcpy(traits.source.address, config->source, sizeof(traits.source.address));
+	return traits;
+}
+
 static void wish_make(struct wish *wish, const struct config_service *config, const struct plan *plan)
 {
 	const struct record_service *record = record_find(plan->record, config->name);
 
 	wish->config = config;
 	wish->present = present_find(plan, config->name);
+	wish->traits = traits_of(config);
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++) {
 		if (record && record->colors[color].at_run_time)
 			wish->backends[color] = (struct backend_set){ record->colors[color].backends,
@@ -69,6 +84,8 @@ static void wish_make(struct wish *wish, const struct config_service *config, co
 static int wish_check(const struct tables *t, const struct wish *wish, struct error *e)
 {
 	const struct service *s = wish->present;
+	struct teal_service_key key;
+	int error;
 
 	if (s && (memcmp(&s->listen, &wish->config->listen, sizeof(s->listen)) || s->protocol != wish->config->protocol))
 		return error_set(e, EXIT_FAILED, EBUSY,
@@ -80,7 +97,9 @@ static int wish_check(const struct tables *t, const struct wish *wish, struct er
 				 "%s is the active color of %s and would be left without a backend: switch to the other color "
 				 "first",
 				 color_name(s->info.active), wish->config->name);
-	return backends_check(t, s ? s->id : 0, wish->config->protocol, wish->backends, e);
+	service_key_set(&key, &wish->config->listen, wish->config->protocol);
+	error = service_traits_check(t, wish->config->name, &key, &wish->traits, wish->backends, e);
+	return error ?: backends_check(t, s ? s->id : 0, wish->config->protocol, wish->backends, e);
 }
 
 static int plan_make(const struct tables *t, const char *state_dir, const struct config *config, struct plan *plan,
@@ -120,7 +139,9 @@ static int service_begin(const struct tables *t, const char *state_dir, const st
 		if (table_put(t, TABLE_service_info, &id, &s.info))
 			return error_set(e, EXIT_FAILED, errno, "cannot write the service %s", wish->config->name);
 	}
-	error = backends_set(t, &s, wish->backends, e);
+	error = service_traits_set(t, &s, &wish->traits, e);
+	if (!error)
+		error = backends_set(t, &s, wish->backends, e);
 	if (!error)
 		error = service_open(t, &s, e);
 	if (!error && !record)
@@ -131,6 +152,37 @@ static int service_begin(const struct tables *t, const char *state_dir, const st
 	return error;
 }
 
+/* A service that goes on: which color is active is left alone. */
+static int service_go_on(const struct tables *t, const struct wish *wish, struct error *e)
+{
+	struct service s = *wish->present;
+	int error = service_traits_set(t, &s, &wish->traits, e);
+
+	if (!error && wish->config->health.type == HEALTH_NONE)
+		error = health_forget(t, &s, e);
+	return error ?: backends_set(t, &s, wish->backends, e);
+}
+
+/* What the data path asks of the configuration for all services. */
+static int meta_follow(const struct tables *t, const struct config *config, struct error *e)
+{
+	const __u64 second = 1000000000ULL;
+	struct teal_meta meta;
+	__u32 only = 0;
+	int error = table_get(t, TABLE_meta, &only, &meta);
+
+	meta.handshake_ns = config->timeouts.handshake * second;
+	meta.established_ns = config->timeouts.established * second;
+	meta.closing_ns = config->timeouts.closing * second;
+	meta.reset_ns = config->timeouts.reset * second;
+	meta.udp_unanswered_ns = config->timeouts.udp_unanswered * second;
+	meta.udp_ns = config->timeouts.udp * second;
+	meta.refuse_when_full = config->refuse_when_full;
+	if (!error)
+		error = table_put(t, TABLE_meta, &only, &meta);
+	return error ? error_set(e, EXIT_FAILED, -error, "cannot write the table meta: %s", strerror(-error)) : 0;
+}
+
 int apply(const struct tables *t, const char *state_dir, const struct config *config, struct error *e)
 {
 	struct plan plan = {};
@@ -139,6 +191,8 @@ int apply(const struct tables *t, const char *state_dir, const struct config *co
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot tidy the tables: %s", strerror(-error));
 	error = plan_make(t, state_dir, config, &plan, e);
+	if (!error)
+		error = meta_follow(t, config, e);
 	/* What goes, goes first: its address may be wanted again. */
 	for (unsigned int i = 0; i < plan.present_count && !error; i++) {
 		if (is_wished(&plan, plan.present[i].info.name))
@@ -153,7 +207,7 @@ int apply(const struct tables *t, const char *state_dir, const struct config *co
 		const struct wish *wish = &plan.wishes[i];
 
 		if (wish->present)
-			error = backends_set(t, wish->present, wish->backends, e);
+			error = service_go_on(t, wish, e);
 		else
 			error = service_begin(t, state_dir, wish, record_find(plan.record, wish->config->name), e);
 	}

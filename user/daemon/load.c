@@ -148,10 +148,9 @@ static int maps_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e)
 	return 0;
 }
 
-/* The row about all the others: timeouts follow the configuration, the seed and the layout stay what they were. */
+/* The row about all the others: the seed and the layout stay what they were; the rest is apply()'s. */
 static int meta_write(struct teal_bpf *bpf, const struct config *config, struct error *e)
 {
-	const __u64 second = 1000000000ULL;
 	struct teal_meta meta = {};
 	int fd = bpf_map__fd(bpf->maps.meta);
 	__u32 only = 0;
@@ -166,12 +165,6 @@ static int meta_write(struct teal_bpf *bpf, const struct config *config, struct 
 	if (!meta.layout)
 		meta.seed = config->seed;
 	meta.layout = TEAL_LAYOUT;
-	meta.handshake_ns = config->timeouts.handshake * second;
-	meta.established_ns = config->timeouts.established * second;
-	meta.closing_ns = config->timeouts.closing * second;
-	meta.reset_ns = config->timeouts.reset * second;
-	meta.udp_unanswered_ns = config->timeouts.udp_unanswered * second;
-	meta.udp_ns = config->timeouts.udp * second;
 	if (bpf_map_update_elem(fd, &only, &meta, BPF_ANY))
 		return error_set(e, EXIT_FAILED, errno, "cannot write the table meta: %s", strerror(errno));
 	return 0;

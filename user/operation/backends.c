@@ -146,16 +146,21 @@ static int backend_put(const struct tables *t, const struct service *s, struct b
 {
 	struct teal_endpoint way_back = { .service = s->id };
 	struct backend b = { .row = backend_row(s, endpoint, color) };
+	const struct teal_source none = {};
 	const struct teal_check never = {};
 	struct teal_service_key key;
-	int error = 0;
+	struct teal_source source;
+	__u32 service = s->id;
+	int error;
 
 	if (known && known->row.color == color && known->row.health != TEAL_REMOVED)
 		return 0;
 	b.id = known ? known->id : id_free(t, at);
 	if (!b.id)
 		return -ENOSPC;
-	if (!known)
+	error = table_get(t, TABLE_sources, &service, &source);
+	way_back.has_source = !error && memcmp(&source, &none, sizeof(none)) != 0;
+	if (!error && !known)
 		error = evidence_clear(t, b.id);
 	if (!error)
 		error = table_put(t, TABLE_checks, &b.id, &never);

@@ -53,6 +53,7 @@ int service_create(const struct tables *t, const char *name, const struct endpoi
 		.info = { .active = active, .previous = TEAL_NO_COLOR },
 	};
 	struct teal_service_info old = {};
+	const struct teal_source none = {};
 	struct teal_service_key key;
 	struct teal_service row = {};
 	__u32 id;
@@ -70,7 +71,9 @@ int service_create(const struct tables *t, const char *name, const struct endpoi
 		return -ENOSPC;
 	id = s.id;
 	strncpy(s.info.name, name, sizeof(s.info.name) - 1);
-	error = table_put(t, TABLE_service_info, &id, &s.info);
+	error = row.id ? 0 : table_put(t, TABLE_sources, &id, &none); /* a new id never had one */
+	if (!error)
+		error = table_put(t, TABLE_service_info, &id, &s.info);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the service %s: %s", name, strerror(-error));
 	*ret = s;
@@ -79,7 +82,7 @@ int service_create(const struct tables *t, const char *name, const struct endpoi
 
 int service_open(const struct tables *t, const struct service *s, struct error *e)
 {
-	struct teal_service row = { .id = s->id }, vip = {};
+	struct teal_service row = { .id = s->id, .flags = s->flags }, vip = {};
 	struct teal_service_key key;
 	int error;
 

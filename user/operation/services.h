@@ -32,6 +32,34 @@ int backends_check(const struct tables *t, __u16 service, enum teal_protocol pro
 int backends_set(const struct tables *t, const struct service *s, const struct backend_set wanted[TEAL_COLORS],
 		 struct error *e);
 
+/* What the configuration wants of a service besides its backends. */
+struct service_traits {
+	__u16 flags;		  /* of TEAL_SERVICE_CONFIGURED */
+	__u8 policy;		  /* TEAL_POLICY_* */
+	struct teal_source source; /* with TEAL_SERVICE_SOURCE */
+};
+#define TEAL_SERVICE_CONFIGURED (TEAL_SERVICE_SOURCE | TEAL_SERVICE_MOVE | TEAL_SERVICE_AFFINITY)
+
+/*
+ * Checks, without changing anything, that a service which listens there can have those traits and those backends: its
+ * source address cannot become another one while flows live by it, and is not a backend's.
+ * Returns 0, or a negative errno with a sentence.
+ */
+int service_traits_check(const struct tables *t, const char *name, const struct teal_service_key *listen,
+			 const struct service_traits *wanted, const struct backend_set backends[TEAL_COLORS],
+			 struct error *e);
+
+/* As the last of these: the backends alone, which `teal backends` may change at run time. */
+int service_source_check(const struct tables *t, const struct service *s, const struct backend_set *backends,
+			 struct error *e);
+
+/*
+ * Gives a service its traits, in *s too.  The tables of its backends follow with backends_set() or
+ * service_tables_refresh().  Returns 0, or a negative errno with a sentence.
+ */
+int service_traits_set(const struct tables *t, struct service *s, const struct service_traits *wanted,
+		       struct error *e);
+
 /*
  * Makes the tables of a service anew from its backends as they stand in `backends` now, and swaps in those that differ,
  * one step each.  Backends that are down are left out; when all of a color are, `all_down` decides (s->info.policy):

@@ -28,6 +28,7 @@ static bool service_read(const struct tables *t, const struct teal_service_key *
 	if (table_get(t, TABLE_service_info, &id, &s.info) || !s.info.name[0])
 		return false;
 	s.id = row.id;
+	s.flags = row.flags;
 	memcpy(s.listen.address, key->address, sizeof(s.listen.address));
 	*ret = s;
 	return true;

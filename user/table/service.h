@@ -11,6 +11,7 @@ struct service {
 	struct teal_service_info info; /* `active` as the slot in dispatch says, if there is one */
 	struct endpoint listen;
 	enum teal_protocol protocol;
+	__u16 flags; /* TEAL_SERVICE_* of its row in services */
 };
 
 struct backend {
