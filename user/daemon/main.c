@@ -17,6 +17,7 @@
 #include "daemon/apply.h"
 #include "daemon/attach.h"
 #include "daemon/capability.h"
+#include "daemon/health.h"
 #include "daemon/load.h"
 #include "daemon/log.h"
 #include "daemon/netdev.h"
@@ -37,6 +38,7 @@ struct daemon {
 	struct teal_bpf *bpf;
 	struct tables *tables;
 	struct sweep *sweep;
+	struct health *health;
 	unsigned int missing; /* devices of the configuration that are not there */
 	int lock;
 	uv_loop_t loop;
@@ -61,14 +63,6 @@ static int daemon_check_host(const struct config *config, struct error *e)
 			log_warning("%s (%s)", found->what, found->mend);
 	}
 	return 0;
-}
-
-static void daemon_say_limits(const struct config *config)
-{
-	for (unsigned int i = 0; i < config->service_count; i++)
-		if (config->services[i].health.type != HEALTH_NONE)
-			log_warning("%s: this version does not run health checks yet; every backend counts as usable",
-				    config->services[i].name);
 }
 
 /* Tables and devices follow a configuration.  The caller holds LOCK_TABLES. */
@@ -106,9 +100,10 @@ static void daemon_reload(uv_signal_t *signal, int number)
 		log_error("%s; what was running before runs on", e.text);
 		config_free(config);
 	} else {
+		if (d->health)
+			health_follow(d->health, config);
 		config_free(d->config);
 		d->config = config;
-		daemon_say_limits(config);
 		log_info("the configuration was read again");
 	}
 	sd_notify(0, "READY=1");
@@ -184,9 +179,15 @@ static void daemon_signal(struct daemon *d, uv_signal_t *signal, int number, uv_
 	uv_signal_start(signal, call, number);
 }
 
-static int daemon_loop(struct daemon *d)
+static int daemon_loop(struct daemon *d, struct error *e)
 {
+	struct health *health;
+	int error;
+
 	uv_loop_init(&d->loop);
+	error = health_begin(&d->loop, d->tables, d->config, &d->health, e);
+	if (error)
+		return error;
 	daemon_signal(d, &d->terminate, SIGTERM, daemon_stop);
 	daemon_signal(d, &d->interrupt, SIGINT, daemon_stop);
 	daemon_signal(d, &d->hangup, SIGHUP, daemon_reload);
@@ -199,6 +200,9 @@ static int daemon_loop(struct daemon *d)
 	sd_notify(0, "READY=1");
 	log_info("ready: %u services on %u devices", d->config->service_count, d->config->device_count - d->missing);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
+	health = d->health;
+	d->health = NULL; /* a signal that comes while it ends does not ask it for anything */
+	health_end(health);
 	return 0;
 }
 
@@ -247,10 +251,8 @@ static int daemon_run(struct daemon *d, struct error *e)
 		error = daemon_check_host(d->config, e);
 	if (!error)
 		error = daemon_start(d, e);
-	if (!error) {
-		daemon_say_limits(d->config);
-		error = daemon_loop(d);
-	}
+	if (!error)
+		error = daemon_loop(d, e);
 	sweep_free(d->sweep);
 	tables_close(d->tables);
 	if (d->bpf)

@@ -7,6 +7,61 @@
 #include "common/cleanup.h"
 #include "operation/services.h"
 
+/* The row as it is to be.  Returns false if it is not the one that was checked any more, or is so already. */
+static bool row_change(struct teal_backend *row, const struct service *s, const struct health_change *change)
+{
+	if (row->service != s->id || row->port != change->endpoint.port ||
+	    memcmp(row->address, change->endpoint.address, sizeof(row->address)) != 0)
+		return false;
+	if (row->health == TEAL_REMOVED || row->health == change->health)
+		return false;
+	row->health = change->health;
+	row->reset = change->health == TEAL_DOWN && s->info.policy & TEAL_POLICY_RESET;
+	return true;
+}
+
+/* Counts who is left, and makes the tables of them. */
+static int tables_follow(const struct tables *t, const struct service *s, struct health_outcome *ret, struct error *e)
+{
+	_cleanup_free_ struct backend *list = NULL;
+	struct health_outcome outcome = { .policy = s->info.policy };
+	unsigned int count = 0;
+	int error = backend_list(t, s->id, &list, &count, e);
+
+	if (!error)
+		error = service_tables_make(t, s, list, count, e);
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < count; i++) {
+		if (list[i].row.health == TEAL_REMOVED)
+			continue;
+		outcome.configured[list[i].row.color]++;
+		outcome.usable[list[i].row.color] += list[i].row.health != TEAL_DOWN;
+	}
+	*ret = outcome;
+	return 0;
+}
+
+int health_write(const struct tables *t, const char *service, const struct health_change *changes, unsigned int count,
+		 struct health_outcome *ret, struct error *e)
+{
+	struct service s;
+	int error = service_find(t, service, &s, e);
+
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < count && !error; i++) {
+		struct teal_backend row;
+
+		error = table_get(t, TABLE_backends, &changes[i].backend, &row);
+		if (!error && row_change(&row, &s, &changes[i]))
+			error = table_put(t, TABLE_backends, &changes[i].backend, &row);
+	}
+	if (error)
+		return error_set(e, EXIT_FAILED, -error, "cannot write the health of %s: %s", service, strerror(-error));
+	return tables_follow(t, &s, ret, e);
+}
+
 int health_forget(const struct tables *t, const struct service *s, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;

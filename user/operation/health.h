@@ -5,6 +5,28 @@
 
 #include "table/service.h"
 
+/* What a backend is found to be. */
+struct health_change {
+	__u32 backend;
+	struct endpoint endpoint; /* whose it must still be */
+	enum teal_health health;  /* TEAL_UP or TEAL_DOWN */
+};
+
+/* What became of a service when changes of its backends' health were written. */
+struct health_outcome {
+	unsigned int usable[TEAL_COLORS], configured[TEAL_COLORS]; /* backends, now */
+	__u8 policy;
+};
+
+/*
+ * Writes changes of the health of a service's backends, and with them its tables: new flows follow in one step.
+ * Connections of those that are down are ended if its policy says so.  A backend that was taken away or given to
+ * somebody else in the meantime is left alone.
+ * Returns 0, or a negative errno with a sentence.
+ */
+int health_write(const struct tables *t, const char *service, const struct health_change *changes, unsigned int count,
+		 struct health_outcome *ret, struct error *e);
+
 /* Nobody checks the service any more: all its backends count as usable, whatever the last checks said. */
 int health_forget(const struct tables *t, const struct service *s, struct error *e);
 

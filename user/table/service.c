@@ -136,8 +136,7 @@ int counters_get(const struct tables *t, __u32 backend, struct teal_counters *re
 	return 0;
 }
 
-/* All rows of the table of backends in one system call.  Returns 0 or a negative errno. */
-static int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count)
+int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count)
 {
 	__u32 count = t->rows[TABLE_backends], position;
 	struct teal_backend *rows = calloc(count, sizeof(*rows));

@@ -48,6 +48,12 @@ int service_find(const struct tables *t, const char *name, struct service *ret, 
 int backend_list(const struct tables *t, __u16 service, struct backend **ret, unsigned int *ret_count,
 		 struct error *e);
 
+/*
+ * All rows of the table of backends, by id, free ones included, in one system call and without their counters.
+ * Give *ret to free().  Returns 0 or a negative errno.
+ */
+int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count);
+
 /* A backend's counters, summed over the CPUs.  Returns 0 or a negative errno. */
 int counters_get(const struct tables *t, __u32 backend, struct teal_counters *ret);
 
