@@ -26,22 +26,39 @@ static json_t *time_or_null(__u64 seconds)
 	return json_string(text);
 }
 
-static json_t *backend_json(const struct backend *b)
+/* What the health checks said last; latency_us is null until one was good. */
+static json_t *check_json(const struct teal_check *check)
+{
+	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "latency_us",
+			 check->latency ? json_integer(check->latency) : json_null(), "checked_at",
+			 time_or_null(check->checked_at), "changed_at", time_or_null(check->changed_at), "successes",
+			 (json_int_t)check->successes, "failures", (json_int_t)check->failures);
+}
+
+static json_t *backend_json(const struct tables *t, const struct backend *b)
 {
 	static const char *const health[] = {
 		[TEAL_UNKNOWN] = "unknown", [TEAL_UP] = "up", [TEAL_DOWN] = "down", [TEAL_REMOVED] = "down"
 	};
 	struct endpoint endpoint = { .port = b->row.port };
+	struct teal_check check = {};
 	char text[ADDRESS_TEXT_SIZE];
+	json_t *json, *more;
 
+	table_get(t, TABLE_checks, &b->id, &check);
+	check.reason[sizeof(check.reason) - 1] = '\0';
 	memcpy(endpoint.address, b->row.address, sizeof(endpoint.address));
-	return json_pack("{s:s, s:I, s:I, s:s, s:s}", "address", endpoint_format(&endpoint, text), "flows",
+	json = json_pack("{s:s, s:I, s:I, s:s, s:s}", "address", endpoint_format(&endpoint, text), "flows",
 			 (json_int_t)backend_flows(b), "connections", (json_int_t)b->counters.opened, "health",
 			 b->row.health <= TEAL_REMOVED ? health[b->row.health] : "unknown", "reason",
-			 b->row.health == TEAL_REMOVED ? "removed; its flows go on until they end" : "");
+			 b->row.health == TEAL_REMOVED ? "removed; its flows go on until they end" : check.reason);
+	more = check_json(&check);
+	json_object_update(json, more);
+	json_decref(more);
+	return json;
 }
 
-static json_t *color_json(const struct backend *list, unsigned int count, enum teal_color color)
+static json_t *color_json(const struct tables *t, const struct backend *list, unsigned int count, enum teal_color color)
 {
 	json_t *backends = json_array();
 	json_int_t flows = 0;
@@ -51,7 +68,7 @@ static json_t *color_json(const struct backend *list, unsigned int count, enum t
 			continue;
 		flows += backend_flows(&list[i]);
 		if (list[i].row.health != TEAL_REMOVED || backend_flows(&list[i]))
-			json_array_append_new(backends, backend_json(&list[i]));
+			json_array_append_new(backends, backend_json(t, &list[i]));
 	}
 	return json_pack("{s:I, s:o}", "flows", flows, "backends", backends);
 }
@@ -68,8 +85,8 @@ static int service_json(const struct tables *t, const struct service *s, json_t 
 	*ret = json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:{s:o, s:o}}", "name", s->info.name, "listen",
 			 listen_format(&s->listen, s->protocol, listen), "active", color_name(s->info.active), "previous",
 			 color_or_null(s->info.previous), "generation", (json_int_t)s->info.generation, "switched_at",
-			 time_or_null(s->info.switched_at), "colors", "blue", color_json(list, count, TEAL_BLUE), "green",
-			 color_json(list, count, TEAL_GREEN));
+			 time_or_null(s->info.switched_at), "colors", "blue", color_json(t, list, count, TEAL_BLUE), "green",
+			 color_json(t, list, count, TEAL_GREEN));
 	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
@@ -145,6 +162,34 @@ static void verdicts_print(const json_t *verdicts)
 	grid_print(grid, 0);
 }
 
+static json_int_t seconds_since(const char *text)
+{
+	struct tm tm = {};
+
+	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? time(NULL) - timegm(&tm) : 0;
+}
+
+/* "for 12 s: connect refused", "0.4 ms", or nothing. */
+static const char *health_words(const json_t *backend, char *text, size_t size)
+{
+	const char *health = json_string_value(json_object_get(backend, "health"));
+	const char *reason = json_string_value(json_object_get(backend, "reason"));
+	const char *changed = json_string_value(json_object_get(backend, "changed_at"));
+	const json_t *latency = json_object_get(backend, "latency_us");
+	char ago[CELL_SIZE];
+
+	if (!strcmp(health, "down") && changed)
+		snprintf(text, size, "for %s: %s", duration_format(seconds_since(changed), ago),
+			 *reason ? reason : "the last check was good");
+	else if (*reason)
+		snprintf(text, size, "%s", reason);
+	else if (json_is_integer(latency))
+		snprintf(text, size, "%.1f ms", (double)json_integer_value(latency) / 1000);
+	else
+		text[0] = '\0';
+	return text;
+}
+
 static void color_rows(struct grid *grid, const json_t *service, const char *color, bool active)
 {
 	const json_t *side = json_object_get(json_object_get(service, "colors"), color), *backend;
@@ -156,22 +201,17 @@ static void color_rows(struct grid *grid, const json_t *service, const char *col
 	if (!json_array_size(backends))
 		grid_add(grid, style, (const char *[]){ active ? "▶" : " ", color, "no backends", "", "", "", "" });
 	json_array_foreach (backends, i, backend) {
-		const char *address, *health, *reason;
+		const char *address, *health;
+		char words[TEAL_REASON_SIZE + CELL_SIZE];
 		json_int_t live, opened;
 
-		json_unpack((json_t *)backend, "{s:s, s:I, s:I, s:s, s:s}", "address", &address, "flows", &live,
-			    "connections", &opened, "health", &health, "reason", &reason);
-		grid_add(grid, style,
+		json_unpack((json_t *)backend, "{s:s, s:I, s:I, s:s}", "address", &address, "flows", &live, "connections",
+			    &opened, "health", &health);
+		grid_add(grid, strcmp(health, "down") ? style : style_bad(),
 			 (const char *[]){ active && !i ? "▶" : " ", i ? "" : color, address, health,
-					   number_format(live, flows), number_format(opened, connections), reason });
+					   number_format(live, flows), number_format(opened, connections),
+					   health_words(backend, words, sizeof(words)) });
 	}
-}
-
-static json_int_t seconds_since(const char *text)
-{
-	struct tm tm = {};
-
-	return strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? time(NULL) - timegm(&tm) : 0;
 }
 
 static void service_print(const json_t *service)

@@ -69,4 +69,7 @@ void http_end(struct probes *probes);
 
 const struct probe_kind *probe_kind_of(enum health_type type);
 
+/* Why connect() failed, in words. */
+const char *probe_connect_reason(int error);
+
 #endif

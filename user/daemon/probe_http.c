@@ -75,13 +75,14 @@ static bool is_expected(const struct config_health *config, long state)
 static const char *request_judge(const struct request *request, CURLcode result, char *reason, size_t size)
 {
 	char wanted[64];
-	long state = 0;
+	long state = 0, error = 0;
 
 	curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &state);
+	curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
 	if (result == CURLE_WRITE_ERROR && request->body > BODY_MOST)
 		result = CURLE_OK;
-	if (result == CURLE_COULDNT_CONNECT && strstr(request->problem, "refused"))
-		return "connect refused";
+	if (result == CURLE_COULDNT_CONNECT && error)
+		return probe_connect_reason((int)error);
 	if (result) {
 		snprintf(reason, size, "%s", request->problem[0] ? request->problem : curl_easy_strerror(result));
 		return reason;

@@ -58,20 +58,6 @@ static void tcp_close(struct tcp *tcp)
 	uv_close((uv_handle_t *)&tcp->poll, tcp_closed);
 }
 
-/* NULL: it is open. */
-static const char *reason_of(int error)
-{
-	switch (error) {
-	case 0: return NULL;
-	case ECONNREFUSED: return "connect refused";
-	case ECONNRESET: return "connection reset";
-	case EHOSTUNREACH: return "no route to the host, or nobody answers there";
-	case ENETUNREACH: return "no route to the network";
-	case ETIMEDOUT: return "no answer to connect";
-	default: return strerror(error);
-	}
-}
-
 static void tcp_ready(uv_poll_t *poll, int status, int events)
 {
 	struct tcp *tcp = poll->data;
@@ -84,7 +70,7 @@ static void tcp_ready(uv_poll_t *poll, int status, int events)
 	if (!error && status < 0)
 		error = -status;
 	tcp_close(tcp);
-	tcp->probe.done(tcp->probe.data, reason_of(error));
+	tcp->probe.done(tcp->probe.data, error ? probe_connect_reason(error) : NULL);
 }
 
 /* Whether connect() failed for this host's own troubles: out of ports, memory, rights. */

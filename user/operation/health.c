@@ -2,6 +2,7 @@
 #include "operation/health.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -60,6 +61,36 @@ int health_write(const struct tables *t, const char *service, const struct healt
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the health of %s: %s", service, strerror(-error));
 	return tables_follow(t, &s, ret, e);
+}
+
+const char *health_reasons(const struct tables *t, const struct backend *list, unsigned int count,
+			   enum teal_color color, char *text, size_t size)
+{
+	const size_t rest = sizeof(" and 4294967295 more");
+	unsigned int more = 0;
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (unsigned int i = 0; i < count; i++) {
+		struct endpoint endpoint = { .port = list[i].row.port };
+		char one[TEAL_REASON_SIZE + ADDRESS_TEXT_SIZE + 8], address[ADDRESS_TEXT_SIZE];
+		struct teal_check check = {};
+
+		if (list[i].row.color != color || list[i].row.health != TEAL_DOWN)
+			continue;
+		memcpy(endpoint.address, list[i].row.address, sizeof(endpoint.address));
+		table_get(t, TABLE_checks, &list[i].id, &check);
+		check.reason[sizeof(check.reason) - 1] = '\0';
+		snprintf(one, sizeof(one), "%s%s%s%s%s", at ? ", " : "", endpoint_format(&endpoint, address),
+			 check.reason[0] ? " (" : "", check.reason, check.reason[0] ? ")" : "");
+		if (more || at + strlen(one) + rest > size)
+			more++;
+		else
+			at = (size_t)(stpcpy(text + at, one) - text);
+	}
+	if (more)
+		snprintf(text + at, size - at, "%s%u more", at ? " and " : "", more);
+	return text;
 }
 
 int health_forget(const struct tables *t, const struct service *s, struct error *e)

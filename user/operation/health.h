@@ -27,6 +27,13 @@ struct health_outcome {
 int health_write(const struct tables *t, const char *service, const struct health_change *changes, unsigned int count,
 		 struct health_outcome *ret, struct error *e);
 
+/*
+ * Who of a color is down, and why: "10.0.1.11:80 (connect refused), 10.0.1.12:80 (...) and 3 more", as many as there is
+ * room for.  Returns `text`.
+ */
+const char *health_reasons(const struct tables *t, const struct backend *list, unsigned int count,
+			   enum teal_color color, char *text, size_t size);
+
 /* Nobody checks the service any more: all its backends count as usable, whatever the last checks said. */
 int health_forget(const struct tables *t, const struct service *s, struct error *e);
 

@@ -6,12 +6,14 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "operation/health.h"
 #include "table/slot.h"
 
 int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	unsigned int count, configured = 0, usable = 0;
+	char reasons[300];
 	int error = backend_list(t, s->id, &list, &count, e);
 
 	if (error)
@@ -28,9 +30,10 @@ int switch_check(const struct tables *t, const struct service *s, enum teal_colo
 				 color_name(color), s->info.name, s->info.name, color_name(color));
 	if (!usable && !force)
 		return error_set(e, EXIT_REFUSED, EHOSTDOWN,
-				 "none of the %u backends of %s of %s is up: see 'teal status %s', or switch all the same "
-				 "with --force",
-				 configured, color_name(color), s->info.name, s->info.name);
+				 "none of the %u backends of %s of %s is up: %s; mend them, or go on all the same with "
+				 "--force",
+				 configured, color_name(color), s->info.name,
+				 health_reasons(t, list, count, color, reasons, sizeof(reasons)));
 	return 0;
 }
 
