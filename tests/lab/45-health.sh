@@ -81,7 +81,11 @@ only() { # URL NAME...: over 20 connections, exactly these answer
 deafen() { on "$1" ip route add blackhole 10.0.0.1/32; }
 undeafen() { on "$1" ip route del blackhole 10.0.0.1/32; }
 
-served() { ask >/dev/null; }
+knock() { # TIMES URL: succeeds if all get an answer
+	local try failed=0
+	for ((try = 0; try < $1; try++)); do client curl -s --max-time 0.2 "$2" >/dev/null || failed=1; done
+	return $failed
+}
 answers_echo() { client timeout 5 "$TRAFFIC" load --target "$VIP:7000" --rate 20 --seconds 1 | jq -e '.new.failed == 0 and .new.made > 5'; }
 refused_echo() { client curl -s --max-time 3 "telnet://$VIP:7000" </dev/null || is "curl says $?" "curl says 7"; }
 refusals() { teal status --verdicts --json | jq '[.verdicts[] | select(.name == "REFUSE_NO_BACKEND").packets] | add'; }
@@ -195,6 +199,21 @@ expect "as soon as one comes back" eventually 3 is_health echo blue2 up
 expect "they are served" answers_echo
 undeafen blue1
 expect "and the other one" eventually 3 is_health echo blue1 up
+
+# Replies that go another way: the checks, which come from the edge, do not see that; doctor does.
+expect "doctor knows nothing against them" not grep -q 'do not come back' <(teal doctor --config "$LAB_DIR/teal.yaml")
+on blue1 ip route add blackhole 2001:db8:51::/64
+expect "clients get no answer of one of two" not knock 24 "$WEB6/"
+expect "whom the checks find up" is_health web6 blue1 up
+expect "doctor tells of it" grep -q '\[fd00:10::1:11\]:8080 of web6 answers this host.s checks, but none of [0-9]* connections of clients: its replies do not come back through this host' \
+	<(teal doctor --config "$LAB_DIR/teal.yaml")
+expect "and of nobody else" is 1 \
+	"$(teal doctor --config "$LAB_DIR/teal.yaml" --json | jq '[.findings[] | select(.what | contains("do not come back"))] | length')"
+on blue1 ip route del blackhole 2001:db8:51::/64
+sed -i '/name: web$/,/green:/ s/name: web$/&\n    source: 10.0.0.77/' "$LAB_DIR/teal.yaml"
+expect "and of a source that is not this host's" grep -q '10.0.0.77, the source of web, is no address of this host' \
+	<(teal doctor --config "$LAB_DIR/teal.yaml")
+health_config "$WEB_HEALTH" "$ECHO_HEALTH" "$UDP_HEALTH"
 
 # The gate.
 for each in green1 green2; do stop_servers $each nginx KILL; done

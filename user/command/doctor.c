@@ -5,6 +5,7 @@
 #include "command/command.h"
 #include "command/output.h"
 #include "operation/host.h"
+#include "operation/replies.h"
 
 static void finding_add(json_t *list, enum finding_level level, const char *what, const char *mend)
 {
@@ -22,6 +23,19 @@ static void tables_check(struct command_context *c, json_t *list)
 		finding_add(list, FINDING_WARNING, e.text, "teald --config FILE");
 	else
 		finding_add(list, FINDING_GOOD, "teal is loaded, and its tables are of this version", "");
+}
+
+/* Where the tables are: backends that clients do not hear of. */
+static void replies_add(struct command_context *c, json_t *list)
+{
+	struct finding findings[FINDINGS_MAX];
+	struct error e = {};
+	int count = c->tables ? replies_check(c->tables, findings, FINDINGS_MAX, &e) : 0;
+
+	for (int i = 0; i < count; i++)
+		finding_add(list, findings[i].level, findings[i].what, findings[i].mend);
+	if (count < 0)
+		finding_add(list, FINDING_WARNING, e.text, "");
 }
 
 int doctor_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
@@ -45,6 +59,7 @@ int doctor_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	}
 	config_free(config);
 	tables_check(c, list);
+	replies_add(c, list);
 	*ret_answer = json_pack("{s:o}", "findings", list);
 	if (!fatal)
 		return 0;

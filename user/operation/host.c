@@ -141,6 +141,29 @@ static void check_backends(struct findings *f, const struct config *config)
 			check_forwarding(f, config, ipv6);
 }
 
+/* Replies go to the source address, so somebody has to have it. */
+static void check_sources(struct findings *f, const struct config *config)
+{
+	struct ifaddrs *own = NULL;
+	char text[ADDRESS_TEXT_SIZE], mend[128];
+
+	if (getifaddrs(&own))
+		return;
+	for (unsigned int i = 0; i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		if (!service->has_source || is_local(own, service->source))
+			continue;
+		address_format(service->source, text);
+		snprintf(mend, sizeof(mend), "ip address add %s dev DEVICE", text);
+		find(f, FINDING_WARNING, mend,
+		     "%s, the source of %s, is no address of this host: backends' replies to it come back only if it is "
+		     "routed here",
+		     text, service->name);
+	}
+	freeifaddrs(own);
+}
+
 unsigned int host_check(const struct config *config, struct finding *ret)
 {
 	struct findings f = { .list = ret };
@@ -151,5 +174,7 @@ unsigned int host_check(const struct config *config, struct finding *ret)
 		check_device(&f, config->devices[i].name);
 	if (config)
 		check_backends(&f, config);
+	if (config)
+		check_sources(&f, config);
 	return f.count;
 }
