@@ -17,7 +17,7 @@ struct run {
 	struct probe probe;
 	uv_process_t process;
 	uv_pipe_t output;
-	unsigned int open; /* handles */
+	unsigned int open; /* handles: `output`, and then `process` */
 	bool canceled;
 	char line[OUTPUT_MAX]; /* the last one that is not empty, */
 	size_t used;
@@ -36,8 +36,9 @@ static void run_closed(uv_handle_t *handle)
 
 static void run_close(struct run *run)
 {
-	run->probe.probes->closing += 2;
-	uv_close((uv_handle_t *)&run->process, run_closed);
+	run->probe.probes->closing += run->open;
+	if (run->open > 1)
+		uv_close((uv_handle_t *)&run->process, run_closed);
 	uv_close((uv_handle_t *)&run->output, run_closed);
 }
 
@@ -157,8 +158,10 @@ static int run_spawn(struct run *run, const struct probe_target *target, int out
 	int error = -ENOMEM;
 
 	environment_fill(target, environment);
-	if (environment[0] && environment[1] && environment[2] && environment[3])
+	if (environment[0] && environment[1] && environment[2] && environment[3]) {
+		run->open++; /* also if it fails: the handle is to be closed all the same */
 		error = uv_spawn(run->probe.probes->loop, &run->process, &options);
+	}
 	environment_free(environment);
 	return error;
 }
@@ -177,7 +180,7 @@ static int exec_start(struct probes *probes, const struct probe_target *target, 
 		return error;
 	}
 	run->probe = (struct probe){ &probe_exec, probes, done, data };
-	run->open = 2;
+	run->open = 1;
 	uv_pipe_init(probes->loop, &run->output, 0);
 	run->process.data = run->output.data = run;
 	/* The program's end of the pipe blocks, as programs expect. */
@@ -185,9 +188,10 @@ static int exec_start(struct probes *probes, const struct probe_target *target, 
 	error = uv_pipe_open(&run->output, ends[0]);
 	if (error)
 		close(ends[0]);
-	error = run_spawn(run, target, ends[1]) ?: error;
+	else
+		error = run_spawn(run, target, ends[1]);
 	close(ends[1]);
-	if (error) { /* the handle of a process that never was is to be closed all the same */
+	if (error) {
 		run_close(run);
 		return error;
 	}

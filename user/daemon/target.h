@@ -41,7 +41,7 @@ struct health {
 	__u32 rows;
 	uv_timer_t scan_timer, write_timer;
 	struct probes probes;
-	TAILQ_HEAD(, target) lines[LINES];
+	TAILQ_HEAD(target_line, target) lines[LINES];
 	unsigned int running[LINES];
 	struct write *write; /* what a worker is writing now */
 	unsigned int open;   /* handles and targets that are not let go of */

@@ -194,8 +194,9 @@ static int backends_retire(const struct tables *t, const struct service *s,
 	unsigned int count = 0;
 	int error = backend_list(t, s->id, &list, &count, e);
 
-	if (!error && !(goes = calloc(count + 1, sizeof(*goes))))
-		error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	goes = calloc(count + 1, sizeof(*goes));
+	if (!goes)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < count && !error; i++) {
 		goes[i] = list[i].row.health != TEAL_REMOVED && !is_wanted(&list[i], wanted);
 		if (goes[i])
