@@ -143,6 +143,62 @@ static void what_answers_is_up(void)
 	end();
 }
 
+static void as_many_as_wanted_decide(void)
+{
+	__u16 port;
+	_cleanup_close_ int listener = socket_make(false, &port);
+	char yaml[1024];
+	__u16 failures = 0, successes = 0;
+	__u32 id;
+
+	snprintf(yaml, sizeof(yaml),
+		 WEB "    health: { type: tcp, interval: 100ms, rise: 4, fall: 3 }\n    blue: [127.0.0.1:%u]\n" LIMITS, port);
+	begin(yaml);
+	id = find("web", port);
+	for (__u64 began = uv_hrtime(); health_of(id) != TEAL_DOWN && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
+		uv_run(&loop, UV_RUN_ONCE);
+		failures = check_of(id).failures;
+		ROW_CHECK(!check_of(id).changed_at == (failures < 3), "decided after %u failures", failures);
+		ROW_CHECK(health_of(id) != TEAL_DOWN || failures >= 3, "down after %u failures", failures);
+	}
+	CU_ASSERT_EQUAL(health_of(id), TEAL_DOWN);
+	CU_ASSERT_EQUAL_FATAL(listen(listener, 64), 0);
+	for (__u64 began = uv_hrtime(); health_of(id) != TEAL_UP && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
+		uv_run(&loop, UV_RUN_ONCE);
+		successes = check_of(id).successes;
+		ROW_CHECK(health_of(id) != TEAL_UP || successes >= 4, "up after %u successes", successes);
+	}
+	CU_ASSERT_EQUAL(health_of(id), TEAL_UP);
+	end();
+}
+
+/* A daemon that ends and another that begins: what was found stands, and counts on. */
+static void a_restart_knows_what_was_found(void)
+{
+	__u16 port;
+	_cleanup_close_ int listener = socket_make(false, &port);
+	struct teal_check before, after;
+	struct error e = { 0 };
+	char yaml[1024];
+	__u32 id;
+
+	snprintf(yaml, sizeof(yaml), WEB "    health: { type: tcp, " OFTEN " }\n    blue: [127.0.0.1:%u]\n" LIMITS, port);
+	begin(yaml);
+	id = find("web", port);
+	CU_ASSERT_TRUE(becomes(id, TEAL_DOWN));
+	health_end(health);
+	before = check_of(id);
+	CU_ASSERT_EQUAL_FATAL(health_begin(&loop, t, config, &health, &e), 0);
+	for (__u64 began = uv_hrtime();
+	     check_of(id).failures == before.failures && uv_hrtime() - began < MOST_MS * 1000000ULL;)
+		uv_run(&loop, UV_RUN_ONCE);
+	after = check_of(id);
+	CU_ASSERT_EQUAL(after.failures, before.failures + 1);
+	CU_ASSERT_EQUAL(after.changed_at, before.changed_at);
+	CU_ASSERT_EQUAL(health_of(id), TEAL_DOWN);
+	end();
+}
+
 static void programs_are_asked(void)
 {
 	static const struct {
@@ -366,6 +422,8 @@ static void reasons_are_listed_as_room_allows(void)
 
 CU_TestInfo health_tests[] = {
 	{ "what answers is up", what_answers_is_up },
+	{ "as many as wanted decide", as_many_as_wanted_decide },
+	{ "a restart knows what was found", a_restart_knows_what_was_found },
 	{ "programs are asked", programs_are_asked },
 	{ "states are judged", states_are_judged },
 	{ "a configuration is followed", a_configuration_is_followed },
