@@ -165,8 +165,9 @@ static void verdicts_print(const json_t *verdicts)
 static json_int_t seconds_since(const char *text)
 {
 	struct tm tm = {};
+	json_int_t seconds = text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? time(NULL) - timegm(&tm) : 0;
 
-	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? time(NULL) - timegm(&tm) : 0;
+	return seconds > 0 ? seconds : 0; /* the clock may have been set back */
 }
 
 /* "for 12 s: connect refused", "0.4 ms", or nothing. */
