@@ -35,13 +35,14 @@ TEAL_SOURCES := $(wildcard user/command/*.c) $(SHARED)
 TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c)
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 
 PROGRAMS := $(B)/teal $(B)/teald
-TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic
+TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests
 
-.PHONY: all deps demo check unit packet lab soak lint install uninstall clean help
+.PHONY: all deps demo check unit packet lab soak fuzz lint install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -49,6 +50,7 @@ help:
 		'make demo       see real connections move from blue to green (KEEP=1 leaves the lab up)' \
 		'make check      every test' \
 		'make soak       the long version of the lab: 1,000 switches' \
+		'make fuzz       10 million packets that nobody would send (FUZZ=n: so many; SEED=n: those of that run again)' \
 		'make lint       clang-tidy, cppcheck, shellcheck' \
 		'make install    into $$(DESTDIR)$$(PREFIX)' \
 		'make deps       install what the build and the tests need (apt)' \
@@ -76,6 +78,12 @@ soak:
 	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(TESTS)
 	$(Q)$(SUDO) env SOAK=1 tests/run lab
 
+fuzz:
+	$(Q)dist/packages build check
+	$(Q)$(MAKE) --no-print-directory $(B)/tests/fuzz-tests
+	$(Q)$(SUDO) $(B)/tests/fuzz-tests --inputs $(or $(FUZZ),10000000) $(if $(SEED),--seed $(SEED)) \
+		--jobs $$(nproc) --findings $(B)/fuzz tests/fuzz/corpus/*.txt
+
 # The kernel's side: one object, then its skeleton.
 $(B)/bpf/teal.bpf.o: bpf/teal.bpf.c
 	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -95,7 +103,8 @@ $(B)/teald: $(call objects,$(TEALD_SOURCES))
 $(B)/tests/packet-tests: $(call objects,$(PACKET_SOURCES))
 $(B)/tests/packet-tests: LIBS += -lcunit
 $(B)/tests/traffic: $(call objects,$(wildcard tests/lab/*.c))
-$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic:
+$(B)/tests/fuzz-tests: $(call objects,$(FUZZ_SOURCES))
+$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests:
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))

@@ -146,19 +146,10 @@ static void fill(struct lab *lab)
 	}
 }
 
-int lab_open(struct lab *lab, __u32 flow_rows)
+static int load(struct lab *lab)
 {
-	int error;
+	int error = clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
 
-	*lab = (struct lab){ .small = flow_rows, .bpf = teal_bpf__open() };
-	if (!lab->bpf)
-		return -errno;
-	/* Pictures are taken often: small tables, except where their size is the point. */
-	bpf_map__set_max_entries(lab->bpf->maps.flows4, flow_rows ?: 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
-	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
-	error = clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
 	if (!error)
 		error = teal_bpf__load(lab->bpf);
 	if (error) {
@@ -167,6 +158,38 @@ int lab_open(struct lab *lab, __u32 flow_rows)
 	}
 	fill(lab);
 	return 0;
+}
+
+int lab_open(struct lab *lab, __u32 flow_rows)
+{
+	*lab = (struct lab){ .small = flow_rows, .bpf = teal_bpf__open() };
+	if (!lab->bpf)
+		return -errno;
+	/* Pictures are taken often: small tables, except where their size is the point. */
+	bpf_map__set_max_entries(lab->bpf->maps.flows4, flow_rows ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
+	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
+	return load(lab);
+}
+
+int lab_open_small(struct lab *lab, __u32 rows)
+{
+	struct bpf_map *map;
+
+	*lab = (struct lab){ .bpf = teal_bpf__open() };
+	if (!lab->bpf)
+		return -errno;
+	bpf_object__for_each_map(map, lab->bpf->obj)
+		if (lab_is_written_by_packets(bpf_map__name(map)))
+			bpf_map__set_max_entries(map, rows);
+	return load(lab);
+}
+
+bool lab_is_written_by_packets(const char *table)
+{
+	return !strncmp(table, "flows", 5) || !strncmp(table, "pending", 7) || !strncmp(table, "snat", 4) ||
+	       !strcmp(table, "fragments");
 }
 
 void lab_close(struct lab *lab)

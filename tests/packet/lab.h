@@ -46,6 +46,9 @@ struct lab_picture {
 
 /* Loads the programs.  @flow_rows  of each flow table, 0: as they come.  Returns 0 or -errno. */
 int lab_open(struct lab *lab, __u32 flow_rows);
+/* The same with `rows` in every hash table that packets write, so that it is soon emptied. */
+int lab_open_small(struct lab *lab, __u32 rows);
+bool lab_is_written_by_packets(const char *table);
 void lab_close(struct lab *lab);
 
 /* Empties what packets write and sets every backend, device and slot to what a row may take for granted. */
