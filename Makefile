@@ -40,7 +40,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(1))
 sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 
 PROGRAMS := $(B)/teal $(B)/teald
-TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests
+TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator
 
 .PHONY: all deps demo check unit packet lab soak fuzz lint install uninstall clean help
 all: $(PROGRAMS)
@@ -91,6 +91,16 @@ $(B)/bpf/teal.bpf.o: bpf/teal.bpf.c
 $(B)/bpf/teal.skel.h: $(B)/bpf/teal.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name teal_bpf > $@
 
+# The floods of the tests are made by a program of their own.
+$(B)/flood/flood.bpf.o: tests/flood/flood.bpf.c
+	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/flood/flood.skel.h: $(B)/flood/flood.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name flood_bpf > $@
+
+$(B)/tests/flood/flood.o: ALL_CFLAGS += -I$(B)/flood
+$(B)/tests/flood/flood.o: | $(B)/flood/flood.skel.h
+
 # The user's side.
 $(B)/%.o: %.c | $(B)/bpf/teal.skel.h
 	$(call say,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
@@ -104,7 +114,8 @@ $(B)/tests/packet-tests: $(call objects,$(PACKET_SOURCES))
 $(B)/tests/packet-tests: LIBS += -lcunit
 $(B)/tests/traffic: $(call objects,$(wildcard tests/lab/*.c))
 $(B)/tests/fuzz-tests: $(call objects,$(FUZZ_SOURCES))
-$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests:
+$(B)/tests/flood-generator: $(call objects,tests/flood/flood.c tests/flood/rows.c tests/packet/frame.c)
+$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator:
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
