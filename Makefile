@@ -42,7 +42,7 @@ sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 PROGRAMS := $(B)/teal $(B)/teald
 TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator
 
-.PHONY: all deps demo check unit packet lab soak fuzz lint install uninstall clean help
+.PHONY: all deps demo check unit packet lab soak fuzz kernels lint install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -51,6 +51,7 @@ help:
 		'make check      every test' \
 		'make soak       the long version of the lab: 1,000 switches' \
 		'make fuzz       10 million packets that nobody would send (FUZZ=n: so many; SEED=n: those of that run again)' \
+		'make kernels    the programs under older kernels, in a virtual machine' \
 		'make lint       clang-tidy, cppcheck, shellcheck' \
 		'make install    into $$(DESTDIR)$$(PREFIX)' \
 		'make deps       install what the build and the tests need (apt)' \
@@ -83,6 +84,11 @@ fuzz:
 	$(Q)$(MAKE) --no-print-directory $(B)/tests/fuzz-tests
 	$(Q)$(SUDO) $(B)/tests/fuzz-tests --inputs $(or $(FUZZ),10000000) $(if $(SEED),--seed $(SEED)) \
 		--jobs $$(nproc) --findings $(B)/fuzz tests/fuzz/corpus/*.txt
+
+kernels:
+	$(Q)dist/packages build kernels
+	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/packet-tests $(B)/tests/traffic
+	$(Q)tests/kernels/run
 
 # The kernel's side: one object, then its skeleton.
 $(B)/bpf/teal.bpf.o: bpf/teal.bpf.c

@@ -51,6 +51,9 @@ int lab_open_small(struct lab *lab, __u32 rows);
 bool lab_is_written_by_packets(const char *table);
 void lab_close(struct lab *lab);
 
+/* Prints the size of each program, and how much of it the verifier had to look at. */
+void lab_print_programs(const struct lab *lab);
+
 /* Empties what packets write and sets every backend, device and slot to what a row may take for granted. */
 void lab_reset(struct lab *lab, bool redirect);
 

@@ -83,6 +83,8 @@ int main(int argc, char **argv)
 	unsigned int failed, run;
 
 	open_labs();
+	if (!*word)
+		lab_print_programs(&lab);
 	if (CU_initialize_registry())
 		return 1;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
