@@ -58,7 +58,7 @@ for LAB_MODE in "$@"; do
 	servers_start
 	teald_start
 	# Receiving ends that take redirected frames put packets together, and leave the sum of those unfinished: not here.
-	for each in client blue1 green1; do ip -n "$LAB-$each" link set eth0 gro_max_size 64; done
+	for each in $(ends); do ip -n "$LAB-${each%:*}" link set "${each#*:}" gro_max_size 64; done
 	for each in client blue1 green1; do capture_begin "$each"; done
 	traffic_of_all_kinds "$LAB_MODE"
 	for each in client blue1 green1; do capture_end "$each"; done
