@@ -153,7 +153,7 @@ static __always_inline bool icmp_rewrite(void *ctx, const struct packet *p, cons
 	const __u32 addresses = (from->is_new ? from->address_delta : 0) + (to->is_new ? to->address_delta : 0);
 	const __u32 ports = (from->is_new ? from->port_delta : 0) + (to->is_new ? to->port_delta : 0);
 	const __u16 network = checksum_add(q->network_checksum, addresses);
-	const __u16 transport = checksum_add(q->transport_checksum, addresses + ports);
+	__u16 transport = checksum_add(q->transport_checksum, addresses + ports);
 	__u32 sum = addresses + ports;
 	long error = icmp_quoted(ctx, q, true, from, hook, ipv6) ?: icmp_quoted(ctx, q, false, to, hook, ipv6);
 
@@ -161,6 +161,8 @@ static __always_inline bool icmp_rewrite(void *ctx, const struct packet *p, cons
 		sum += word_delta(q->network_checksum, network);
 		error = error ?: frame_store(ctx, q->network_offset + 10, &network, sizeof(network), hook);
 	}
+	if (q->protocol == TEAL_UDP && !transport)
+		transport = 0xffff; /* as it was sent */
 	if (q->check_offset) {
 		sum += word_delta(q->transport_checksum, transport);
 		error = error ?: frame_store(ctx, q->check_offset, &transport, sizeof(transport), hook);
