@@ -149,7 +149,8 @@ static void check_rest(const struct input *input, const struct outcome *o, const
 		       struct complaint *complaint)
 {
 	static __u8 want[FUZZ_ROOM];
-	const bool sent = actions[o->verdict] == ACTION_SENT;
+	/* What this host sends itself has not been forwarded yet. */
+	const bool sent = actions[o->verdict] == ACTION_SENT && input->hook != LAB_TC_EGRESS;
 	const size_t ttl = in->network + (in->ipv6 ? 7 : 8);
 	struct view quoted;
 
@@ -184,7 +185,7 @@ static bool same(const __u8 *a, const __u8 *b)
 	return !memcmp(a, b, 16);
 }
 
-static void check_way_in(const struct view *in, const struct view *out, struct complaint *complaint)
+static void check_way_in(const struct outcome *o, const struct view *in, const struct view *out, struct complaint *complaint)
 {
 	const __u16 service = world_service(in->destination, in->destination_port, in->protocol);
 	const struct endpoint *to = world_endpoint(out->destination, out->destination_port, in->protocol);
@@ -200,7 +201,8 @@ static void check_way_in(const struct view *in, const struct view *out, struct c
 			 out->destination_port);
 	if (moved && !(world_has_source(service) && world_is_source(out->source)))
 		complain(complaint, "a client's address is kept, or becomes the service's source address", "it is another");
-	if (!moved && world_has_source(service) && !world_is_source(in->source))
+	/* What the stack will forward gets that address on its way out. */
+	if (!moved && actions[o->verdict] == ACTION_SENT && world_has_source(service) && !world_is_source(in->source))
 		complain(complaint, "backends of a service with a source address see only that", "they see the client's");
 }
 
@@ -245,7 +247,7 @@ static void check_quote(const struct input *input, const struct outcome *o, cons
 		complain(complaint, "an error that quotes nothing of ours is left alone", "it changed");
 		return;
 	}
-	if (world_is_vip(in->destination)) {
+	if (world_is_vip(in->destination) && !world_endpoint(was.destination, was.destination_port, was.protocol)) {
 		if (!same(out->destination, is.source) || !world_endpoint(is.source, is.source_port, is.protocol))
 			complain(complaint, "an error for a backend quotes what the backend sent", "it quotes port %u",
 				 is.source_port);
@@ -286,9 +288,11 @@ static void check_change(const struct input *input, const struct outcome *o, con
 	check_sums(in, input->bytes, out, o->bytes, complaint);
 	if (in->quotes)
 		check_quote(input, o, in, out, complaint);
-	else if (input->hook != LAB_TC_EGRESS && world_is_vip(in->destination))
-		check_way_in(in, out, complaint);
-	else if (world_is_backend(in->source))
+	else if (world_is_vip(in->destination) && !(world_endpoint(in->source, in->source_port, in->protocol) &&
+						    !world_service(in->destination, in->destination_port, in->protocol)))
+		check_way_in(o, in, out, complaint);
+	else if (world_endpoint(in->source, in->source_port, in->protocol) ||
+		 (in->later && !world_is_source(out->source) && world_is_backend(in->source)))
 		check_way_back(in, out, complaint);
 	else
 		check_way_source(in, out, complaint);
@@ -298,7 +302,13 @@ static void check_change(const struct input *input, const struct outcome *o, con
 
 /* --- refusals, and packets that are not ours --- */
 
-static void check_refusal(const struct outcome *o, const struct view *in, const struct view *out,
+/* With what the pseudo-header has besides: a refusal may be shorter than the packet. */
+static __u32 refusal_sum(const struct view *v, const __u8 *bytes)
+{
+	return (sum_transport(v, bytes) + TCP + v->end - v->transport) % 0xffff;
+}
+
+static void check_refusal(const struct input *input, const struct outcome *o, const struct view *in, const struct view *out,
 			  struct complaint *complaint)
 {
 	if (out->kind != VIEW_WHOLE || out->protocol != TCP || !(out->flags & RST) || in->flags & RST)
@@ -306,9 +316,9 @@ static void check_refusal(const struct outcome *o, const struct view *in, const 
 	else if (!same(out->source, in->destination) || !same(out->destination, in->source) ||
 		 out->source_port != in->destination_port || out->destination_port != in->source_port)
 		complain(complaint, "a refusal goes from where the packet went to where it came from", "it does not");
-	else if ((!out->ipv6 && sum_of(o->bytes + out->network, out->header)) ||
-		 (sum_transport(out, o->bytes) + TCP + out->end - out->transport) % 0xffff)
-		complain(complaint, "a refusal's checksums are right", "they are not");
+	else if ((!out->ipv6 && sum_of(o->bytes + out->network, out->header) != sum_of(input->bytes + in->network, in->header)) ||
+		 refusal_sum(out, o->bytes) != refusal_sum(in, input->bytes))
+		complain(complaint, "a refusal's checksums are as right as those of the packet", "they are not");
 	else if (in->flags & ACK ? out->sequence != in->acknowledged :
 				   out->acknowledged != in->sequence + in->payload + !!(in->flags & SYN) + !!(in->flags & FIN))
 		complain(complaint, "a refusal is within the sender's window (RFC 9293, 3.10.7.1)", "sequence %u, acknowledges %u",
@@ -340,7 +350,7 @@ void check(const struct input *input, const struct outcome *o, struct complaint 
 	if (!may_be_ours(input, &in) && (o->verdict != TEAL_PASS_NOT_OURS || !same_bytes))
 		complain(complaint, "what is not ours is passed byte for byte", "%s", names[o->verdict]);
 	if (action == ACTION_REFUSE && o->returned != (input->hook == LAB_XDP ? (int)XDP_IS_DROP : (int)TC_IS_SHOT))
-		check_refusal(o, &in, &out, complaint);
+		check_refusal(input, o, &in, &out, complaint);
 	else if ((action == ACTION_PASS || action == ACTION_SENT) && !same_bytes)
 		check_change(input, o, &in, &out, complaint);
 	else if (action == ACTION_SENT)

@@ -16,7 +16,7 @@
 
 #define FUZZ_ROOM 4096	  /* bytes of a frame: more than XDP keeps in one buffer */
 #define FUZZ_EPISODE 256  /* inputs */
-#define FUZZ_TABLE_ROWS 256
+#define FUZZ_TABLE_ROWS 48
 
 /* --- chance (chance.c): the same seed, the same numbers --- */
 
@@ -63,7 +63,8 @@ struct endpoint {
 	__u16 port, vip_port, service;
 	__u8 protocol;
 	enum host host;
-	bool source; /* its service has the address in world_source() */
+	bool source; /* its service has a source address */
+	bool reset;  /* its connections are being ended */
 	__u32 backend;
 };
 

@@ -90,7 +90,7 @@ static void view_ipv6(struct view *v, const __u8 *bytes, size_t length, size_t s
 			return;
 		if (fragment) {
 			v->later = read_number(extension + 2, 2) & 0xfff8;
-			v->fragment = v->later || extension[3] & 1;
+			v->fragment |= v->later || extension[3] & 1; /* a second such header does not make it whole */
 			if (v->later)
 				break;
 		}
@@ -117,7 +117,7 @@ static void view_udp(struct view *v, const __u8 *at, size_t length, size_t segme
 {
 	const size_t said = length < 8 ? 0 : read_number(at + 4, 2);
 
-	v->kind = length < 8 || (said < 8 && !(segment && !said)) || (said > length && !v->fragment && !segment) ? VIEW_BROKEN : VIEW_WHOLE;
+	v->kind = length < 8 || said < 8 || (said > length && !v->fragment && !segment) ? VIEW_BROKEN : VIEW_WHOLE;
 	if (length >= 8)
 		v->transport_checksum = read_number(at + 6, 2);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The world that inputs meet: the packet tests' network, services and backends, and beside each of its services one of
- * every other kind: with a source address, moving, with affinity, paused, with a preview.
+ * every other kind: with a source address, moving, with affinity, paused, with a preview.  Somebody
+ * watches the events, some backends' connections are being ended, and the tables are so small that they fill.
  */
 #include "fuzz.h"
 #include "teal.skel.h"
@@ -114,6 +115,7 @@ static void add_backend(int kind, enum host host, bool ipv6, bool udp)
 	e->protocol = udp ? UDP : TCP;
 	e->host = host;
 	e->source = kind && flags_of[kind - 1] & TEAL_SERVICE_SOURCE;
+	e->reset = kind && host == NARROW;
 	e->backend = backend_id(kind, host, ipv6, udp);
 	if (!kind)
 		return;
@@ -122,7 +124,7 @@ static void add_backend(int kind, enum host host, bool ipv6, bool udp)
 	row = (struct teal_endpoint){ .backend = e->backend, .service = e->service, .has_source = e->source };
 	backend = (struct teal_backend){ .port = e->port, .vip_port = e->vip_port, .service = e->service,
 					 .protocol = e->protocol, .health = TEAL_UP,
-					 .color = host == GREEN ? TEAL_GREEN : TEAL_BLUE };
+					 .color = host == GREEN ? TEAL_GREEN : TEAL_BLUE, .reset = e->reset };
 	memcpy(backend.address, e->address, 16);
 	memcpy(backend.vip, e->vip, 16);
 	lab_deltas(&backend);
@@ -163,13 +165,13 @@ static void add_preview(bool ipv6, bool udp)
 
 int world_open(void)
 {
-	const struct teal_meta *none = NULL;
+	const __u32 only = 0;
 	int error = network_open() ?: lab_open_small(&lab, FUZZ_TABLE_ROWS);
 
-	(void)none;
 	if (error)
 		return error;
 	lab_reset(&lab, true);
+	put(lab.bpf->maps.monitor, &only, &(struct teal_monitor){ .until = lab_now() + 86400 * LAB_SECOND });
 	memset(sources[0] + 10, 0xff, 2);
 	inet_pton(AF_INET, SOURCE4, sources[0] + 12);
 	inet_pton(AF_INET6, SOURCE6, sources[1]);
