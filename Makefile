@@ -98,14 +98,13 @@ $(B)/bpf/teal.skel.h: $(B)/bpf/teal.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name teal_bpf > $@
 
 # The floods of the tests are made by a program of their own.
-$(B)/flood/flood.bpf.o: tests/flood/flood.bpf.c
+$(B)/bpf/flood.bpf.o: tests/flood/flood.bpf.c
 	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-$(B)/flood/flood.skel.h: $(B)/flood/flood.bpf.o
+$(B)/bpf/flood.skel.h: $(B)/bpf/flood.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name flood_bpf > $@
 
-$(B)/tests/flood/flood.o: ALL_CFLAGS += -I$(B)/flood
-$(B)/tests/flood/flood.o: | $(B)/flood/flood.skel.h
+$(B)/tests/flood/flood.o: | $(B)/bpf/flood.skel.h
 
 # The user's side.
 $(B)/%.o: %.c | $(B)/bpf/teal.skel.h
@@ -131,7 +130,7 @@ lint: export LINT_CFLAGS = $(ALL_CFLAGS)
 lint: export LINT_BPF_CFLAGS = $(BPF_CFLAGS)
 lint:
 	$(Q)dist/packages build lint
-	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h
+	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h
 	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
 install: all
