@@ -93,6 +93,19 @@ static void take_frame(const struct frame *frame, struct input *input)
 	memcpy(input->bytes, frame->bytes, input->length);
 }
 
+/* So that the checksum comes out as 0 once the packet is translated, if `other` is where it goes or comes from. */
+static void salt(struct plan *plan, bool in, enum host other)
+{
+	struct plan translated = *plan;
+
+	network_address(other, plan->ipv6, in ? translated.destination : translated.source);
+	if (in)
+		translated.destination_port = plan->destination_port - DNS_PORT + DNS_BACKEND_PORT;
+	else
+		translated.source_port = plan->source_port - DNS_BACKEND_PORT + DNS_PORT;
+	plan->salt = frame_salt(&translated);
+}
+
 static void make_plain(struct chance *c, struct input *input)
 {
 	struct plan plan = { .ipv6 = chance_percent(c, 50), .protocol = chance_percent(c, 65) ? TCP : UDP };
@@ -112,6 +125,8 @@ static void make_plain(struct chance *c, struct input *input)
 	else
 		plan.no_checksum = chance_percent(c, 10);
 	fill_network(c, &plan);
+	if (udp && plan.payload > 1 && chance_percent(c, 10))
+		salt(&plan, in, in ? some_backend(c) : VIP);
 	if (chance_percent(c, 2))
 		plan.protocol = chance_below(c, 256);
 	network_link_address(in ? FRONT : REAR, plan.link_to);
