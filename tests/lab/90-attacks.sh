@@ -143,7 +143,7 @@ for LAB_MODE in "$@"; do
 	edge ip route add 2001:db8:f10d::/48 via 2001:db8:51::2
 	# In tc mode the edge's own end is what takes the flood's frames.
 	edge ethtool -K eth0 gro on >/dev/null
-	EDGE_LINK=$(edge cat /sys/class/net/eth0/address)
+	EDGE_LINK=$(ip -n "$LAB-edge" -j link show eth0 | jq -r '.[0].address')
 	teald_start
 
 	load_begin echo --long $connections --seconds 3600
