@@ -35,7 +35,7 @@ TEAL_SOURCES := $(wildcard user/command/*.c) $(SHARED)
 TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
-FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c)
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c) $(SHARED)
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 
