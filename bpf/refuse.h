@@ -95,6 +95,7 @@ static __always_inline int refuse(void *ctx, struct packet *p, const enum hook h
 	const __u32 id = p->device;
 	const struct teal_device *device;
 
+	p->out = 0; /* the way it would have taken */
 	if (p->segment.protocol != TEAL_TCP || p->segment.flags & TCP_RST || p->fragment)
 		return 0;
 	if (hook == HOOK_XDP) {
