@@ -211,6 +211,8 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 		return 0;
 	}
 	if (found && backend_get(pending.backend, s->key.service)) {
+		if (snat_is_anothers(s, pending.backend, pending.source_port, ipv6))
+			return AS_ANSWER(TEAL_REFUSE_NO_PORT);
 		if ((s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pending.answered &&
 		    s->acknowledged == pending.backend_sequence + 1)
 			return flow_confirm(&pending, s, flow, ipv6);

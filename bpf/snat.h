@@ -35,15 +35,28 @@ static __always_inline bool snat_names(const void *row, const struct segment *s,
 	return !ipv6 || (a[2] == b[2] && a[3] == b[3] && a[4] == b[4]);
 }
 
+/* Whose the port is, or to whom it is lent: the row that says so, or NULL. */
+static __always_inline const void *snat_row(__u32 backend, __u16 port, const bool ipv6)
+{
+	const struct teal_snat_key key = { .backend = backend, .port = port };
+
+	return bpf_map_lookup_elem(SNAT(ipv6), &key) ?: bpf_map_lookup_elem(SNAT_PENDING(ipv6), &key);
+}
+
 /* Whether the port is (still) lent to this flow, or its own. */
 static __always_inline bool snat_is_own(const struct segment *s, __u32 backend, __u16 port, const bool ipv6)
 {
-	const struct teal_snat_key key = { .backend = backend, .port = port };
-	const void *row = bpf_map_lookup_elem(SNAT(ipv6), &key);
+	const void *row = snat_row(backend, port, ipv6);
 
-	if (!row)
-		row = bpf_map_lookup_elem(SNAT_PENDING(ipv6), &key);
 	return row && snat_names(row, s, ipv6);
+}
+
+/* Whether the port that was lent to this flow is another's by now: what this flow sends must not get in there. */
+static __always_inline bool snat_is_anothers(const struct segment *s, __u32 backend, __u16 port, const bool ipv6)
+{
+	const void *row = port ? snat_row(backend, port, ipv6) : NULL;
+
+	return row && !snat_names(row, s, ipv6);
 }
 
 /* Whether nobody stands behind a row that lends a port any more. */
