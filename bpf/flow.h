@@ -422,7 +422,7 @@ static __always_inline struct choice flow_peek(const struct segment *s, const bo
 	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	const struct teal_pending *pending;
 
-	if (flow && flow->state < TEAL_CLOSING)
+	if (flow && flow_is_open(flow, s))
 		return (struct choice){ .backend = flow->backend, .source_port = flow->source_port };
 	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
 	if (pending)

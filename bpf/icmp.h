@@ -182,7 +182,7 @@ static __always_inline enum teal_verdict icmp_in(void *ctx, const struct packet 
 	struct rewrite quoted = {};
 	const struct teal_backend *backend;
 	const struct teal_source *source;
-	struct segment s = {};
+	struct segment s = { .protocol = q->protocol, .now = p->segment.now };
 	struct choice choice;
 
 	if (!service || !address_is(&p->destination, q->source.bytes))
@@ -211,7 +211,7 @@ static __always_inline enum teal_verdict icmp_back(void *ctx, const struct packe
 	const struct teal_endpoint *from = endpoint_lookup(&q->destination, q->destination_port, q->protocol);
 	struct rewrite quoted = {};
 	const struct teal_backend *backend;
-	struct segment s = {};
+	struct segment s = { .protocol = q->protocol, .now = p->segment.now };
 	bool is_source;
 
 	if (!from || !address_is(&p->destination, q->source.bytes))
