@@ -56,7 +56,8 @@ static __always_inline int fragment_later(void *ctx, struct packet *p, const enu
 
 	fragment_key(&key, p);
 	found = bpf_map_lookup_elem(&fragments, &key);
-	if (!found)
+	/* What egress noted of the first is egress's to do: with the VIP's address the stack would not take it. */
+	if (!found || (!p->leaves && (found->verdict == TEAL_PASS_BACK_EGRESS || found->verdict == TEAL_PASS_IN_SOURCE)))
 		return TEAL_NEXT;
 	note = *found; /* at once: this is an LRU table, the row may change hands */
 	if (note.source)
@@ -80,8 +81,10 @@ ASIDE(fragment_later, struct packet)
 /* One of which no note tells: nobody's business at tc egress, or what a VIP's later fragments are. */
 static __always_inline enum teal_verdict fragment(void *ctx, struct packet *p, const enum hook hook)
 {
-	int verdict = fragment_later_aside(ctx, p, hook);
+	int verdict;
 
+	p->leaves = hook == HOOK_TC_EGRESS;
+	verdict = fragment_later_aside(ctx, p, hook);
 	if (verdict != TEAL_NEXT)
 		return verdict;
 	if (hook == HOOK_TC_EGRESS || (p->segment.protocol != TEAL_TCP && p->segment.protocol != TEAL_UDP))
