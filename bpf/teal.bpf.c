@@ -103,9 +103,9 @@ static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, co
 	struct choice choice;
 	int answer;
 
+	key_set(&p->segment, &p->source, p->source_port, service->id);
 	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
 		return TEAL_DROP_FLAGS;
-	key_set(&p->segment, &p->source, p->source_port, service->id);
 	p->segment.service_flags = service->flags;
 	answer = ipv6 ? flow_enter6() : flow_enter4();
 	if (answer < 0)
