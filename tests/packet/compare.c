@@ -37,110 +37,131 @@ void run_compare_counts(struct run *run)
 #undef COUNTER
 }
 
-static void describe(char *text, size_t size, const struct lab_row *row, bool pending)
+/* What of a backend's handshakes the step names, by what it says of the client's rows. */
+static void expect_handshakes(struct run *run)
 {
-	static const char *const states[] = { "ESTABLISHED", "CLIENT_FIN", "BACKEND_FIN",     "CLIENT_ENDING",
-					      "BOTH_ENDING", "CLOSING",	   "RESET_BY_CLIENT", "RESET",
-					      "REPLACED" };
-	const double age = row ? (double)(__s64)(lab_now() - row->flow.seen) / LAB_SECOND : 0;
+	const struct step *step = run->step;
+	const bool ipv6 = run->combination->ipv6, udp = run->protocol == UDP;
+	const struct lab_row *before = lab_get(&run->before, ipv6 ? PENDING6 : PENDING4, &run->key);
+	const struct pending_says *says = &step->pending;
+	const __u32 id = lab_backend(run->way_back ? step->from : says->backend, ipv6, run->protocol);
+	struct teal_handshakes *seen = &run->want.handshakes[id];
 
-	if (!row)
-		snprintf(text, size, "no row");
-	else if (pending)
-		snprintf(text, size, "%s, client's %u, %sanswered %u, seen %.1f s ago",
-			 network_host(lab_backend_host(row->pending.backend))->name, row->pending.client_sequence,
-			 row->pending.answered ? "" : "not ", row->pending.backend_sequence, age);
-	else
-		snprintf(text, size, "%s, %s, acknowledged %u, seen %.1f s ago",
-			 network_host(lab_backend_host(row->flow.backend))->name,
-			 row->flow.state <= TEAL_REPLACED ? states[row->flow.state] : "?", row->flow.acked, age);
-}
+	if (!run->way_back && says->change == IS && !says->answered) {
+		const bool same = before && !step->claims && before->pending.backend == id &&
+				  before->pending.client_sequence == says->client_sequence &&
+				  (!udp || run->begun - before->pending.seen < 30 * LAB_SECOND);
 
-/* `want` holds everything but when it was seen: that must be now, to within the second that the data path saves. */
-static bool row_is(const struct lab_row *want, const struct lab_row *got, bool pending)
-{
-	if (!got || (__s64)(lab_now() - got->flow.seen) > (__s64)(LAB_SECOND * 3 / 2))
-		return false;
-	if (want->flow.backend != got->flow.backend)
-		return false;
-	if (!pending)
-		return want->flow.state == got->flow.state && want->flow.acked == got->flow.acked;
-	return want->pending.client_sequence == got->pending.client_sequence &&
-	       want->pending.answered == got->pending.answered &&
-	       (!want->pending.answered || want->pending.backend_sequence == got->pending.backend_sequence);
-}
-
-void run_flow_row(struct lab_row *row, const struct flow_says *says, const struct run *run)
-{
-	*row = run->key;
-	row->flow.backend = lab_backend(says->backend, run->combination->ipv6, run->protocol);
-	row->flow.state = says->state;
-	row->flow.acked = says->acked;
-	row->flow.seen = lab_now() - says->age * LAB_SECOND;
-}
-
-void run_pending_row(struct lab_row *row, const struct pending_says *says, const struct run *run)
-{
-	*row = run->key;
-	row->pending.backend = lab_backend(says->backend, run->combination->ipv6, run->protocol);
-	row->pending.client_sequence = says->client_sequence;
-	row->pending.answered = says->answered;
-	row->pending.backend_sequence = says->backend_sequence;
-	row->pending.seen = lab_now() - says->age * LAB_SECOND;
-}
-
-static void compare_row(struct run *run, enum lab_table table, enum change change, const struct lab_row *want)
-{
-	const struct lab_row *before = lab_get(&run->before, table, &run->key);
-	const struct lab_row *after = lab_get(&run->after, table, &run->key);
-	const bool pending = table >= PENDING4;
-	char expected[160], got[160];
-	bool right;
-
-	if (change == SAME)
-		right = before ? after && !memcmp(before, after, sizeof(*before)) : !after;
-	else
-		right = change == GONE ? !after : row_is(want, after, pending);
-	if (right)
-		return;
-	describe(expected, sizeof(expected), change == SAME ? before : change == GONE ? NULL : want, pending);
-	describe(got, sizeof(got), after, pending);
-	run_complain(run, "%s: expected %s%s, got %s", pending ? "pending" : "flow", change == SAME ? "as before " : "",
-		 expected, got);
-}
-
-/* Nobody else's row may change. */
-static void compare_strangers(struct run *run, enum lab_table table)
-{
-	static const char *const names[] = { "flows4", "flows6", "pending4", "pending6" };
-	const struct lab_picture *pictures[] = { &run->before, &run->after };
-
-	for (int side = 0; side < 2; side++) {
-		for (int i = 0; i < pictures[side]->count[table]; i++) {
-			const struct lab_row *row = &pictures[side]->rows[table][i], *other;
-			bool own = (table % 2 == FLOWS6) == run->combination->ipv6 &&
-				   !memcmp(row->key, run->key.key, sizeof(row->key));
-
-			if (own)
-				continue;
-			other = lab_get(pictures[!side], table, row);
-			if (!other || memcmp(other, row, sizeof(*row)))
-				run_complain(run, "a row of %s that is not this client's has %s", names[table],
-					 other ? "changed" : side ? "appeared" : "gone");
-		}
+		seen->begun += !same;
+		seen->resent += same && !udp;
+	} else if (run->way_back && udp) {
+		seen->answered += before && before->pending.backend == id &&
+				  (step->opened || step->unrecorded || step->verdict == TEAL_REFUSE_FULL);
+	} else if (run->way_back) {
+		seen->answered += says->change == IS && says->answered && before && !before->pending.answered;
+		seen->aborted += step->ended && step->flow.state == TEAL_RESET && step->verdict != TEAL_REFUSE_RESET;
 	}
 }
 
-void run_compare_tables(struct run *run)
+/* The first bucket whose bound, 2^n us, is above that time; the last has no bound. */
+static int bucket_of(__u64 ns)
+{
+	int bucket = 0;
+
+	while (bucket < TEAL_HANDSHAKE_BUCKETS - 1 && 1000ULL << bucket <= ns)
+		bucket++;
+	return bucket;
+}
+
+static void compare_handshake(struct run *run, __u32 backend, const char *name, __u64 before, __u64 want, __u64 got)
+{
+	if (want != got)
+		run_complain(run, "handshakes of %s: %s: expected %+lld, got %+lld",
+			     network_host(lab_backend_host(backend))->name, name, (long long)(want - before),
+			     (long long)(got - before));
+}
+
+/* The time that a handshake took is known to within that of the test run itself. */
+static void compare_times(struct run *run, __u32 backend)
+{
+	const bool ipv6 = run->combination->ipv6;
+	const struct lab_row *before = lab_get(&run->before, ipv6 ? PENDING6 : PENDING4, &run->key);
+	const __u64 *old = run->before.handshakes[backend].times, *new = run->after.handshakes[backend].times;
+	const __u64 answered = run->want.handshakes[backend].answered - run->before.handshakes[backend].answered;
+	__u64 told = 0;
+
+	for (int bucket = 0; bucket < TEAL_HANDSHAKE_BUCKETS; bucket++) {
+		told += new[bucket] - old[bucket];
+		if (new[bucket] != old[bucket] && before &&
+		    (bucket < bucket_of(run->begun - before->pending.seen) ||
+		     bucket > bucket_of(lab_now() - before->pending.seen)))
+			run_complain(run, "handshakes of %s: %llu us counted in bucket %d",
+				     network_host(lab_backend_host(backend))->name,
+				     (run->begun - before->pending.seen) / 1000, bucket);
+	}
+	compare_handshake(run, backend, "times", 0, answered, told);
+}
+
+void run_compare_handshakes(struct run *run)
+{
+	expect_handshakes(run);
+	run->want.handshakes[0] = run->before.handshakes[0];
+	for (__u32 backend = 0; backend < LAB_BACKENDS; backend++) {
+		const struct teal_handshakes *before = &run->before.handshakes[backend];
+		const struct teal_handshakes *want = &run->want.handshakes[backend];
+		const struct teal_handshakes *got = &run->after.handshakes[backend];
+
+		compare_handshake(run, backend, "begun", before->begun, want->begun, got->begun);
+		compare_handshake(run, backend, "answered", before->answered, want->answered, got->answered);
+		compare_handshake(run, backend, "resent", before->resent, want->resent, got->resent);
+		compare_handshake(run, backend, "aborted", before->aborted, want->aborted, got->aborted);
+		compare_times(run, backend);
+	}
+}
+
+static const char *const event_names[] = { "OPENED", "ENDED", "LOST" };
+
+/* An event that must be next among those that came.  @state  ENDED: of the flow; LOST: the verdict */
+static void compare_event(struct run *run, int *next, enum teal_event_kind kind, __u32 backend, int state)
+{
+	const struct teal_event *got = &run->after.event[*next];
+	struct teal_flow6_key key = {};
+
+	if ((*next)++ >= run->after.events) {
+		run_complain(run, "event: expected %s, got none", event_names[kind]);
+		return;
+	}
+	network_address(run_client(run->step), run->combination->ipv6, key.client);
+	if (got->kind != kind)
+		run_complain(run, "event: expected %s, got %s", event_names[kind], event_names[got->kind]);
+	else if (kind == TEAL_EVENT_LOST ? got->verdict != (enum teal_verdict)state : got->state != state)
+		run_complain(run, "event %s: expected %s %d, got %d", event_names[kind],
+			     kind == TEAL_EVENT_LOST ? "verdict" : "state", state,
+			     kind == TEAL_EVENT_LOST ? (int)got->verdict : got->state);
+	else if (got->backend != backend)
+		run_complain(run, "event %s: backend: expected %u, got %u", event_names[kind], backend, got->backend);
+	else if (memcmp(got->client, key.client, sizeof(got->client)) || got->port != run->key_port ||
+		 got->service != lab_service(run->combination->ipv6, run->protocol))
+		run_complain(run, "event %s: not this client's: port %u, service %u", event_names[kind], got->port,
+			     got->service);
+	else if (got->at > lab_now() || got->at + LAB_SECOND / 10 < run->begun)
+		run_complain(run, "event %s: at another time", event_names[kind]);
+}
+
+void run_compare_events(struct run *run, enum teal_verdict verdict)
 {
 	const struct step *step = run->step;
 	const bool ipv6 = run->combination->ipv6;
-	struct lab_row flow, pending;
+	int next = 0;
 
-	run_flow_row(&flow, &step->flow, run);
-	run_pending_row(&pending, &step->pending, run);
-	compare_row(run, ipv6 ? FLOWS6 : FLOWS4, step->flow.change, &flow);
-	compare_row(run, ipv6 ? PENDING6 : PENDING4, step->pending.change, &pending);
-	for (int table = 0; table < LAB_TABLES; table++)
-		compare_strangers(run, table);
+	if (run->row->watched && step->ended)
+		compare_event(run, &next, TEAL_EVENT_ENDED, lab_backend(step->ended, ipv6, run->protocol),
+			      step->deleted ? TEAL_REPLACED : step->flow.state);
+	if (run->row->watched && step->opened)
+		compare_event(run, &next, TEAL_EVENT_OPENED, lab_backend(step->opened, ipv6, run->protocol),
+			      step->flow.state);
+	if (run->row->watched && strncmp(row_verdict(verdict), "PASS", 4) && strncmp(row_verdict(verdict), "SENT", 4))
+		compare_event(run, &next, TEAL_EVENT_LOST, 0, verdict);
+	if (next < run->after.events)
+		run_complain(run, "events: expected %d, got %d more", next, run->after.events - next);
 }

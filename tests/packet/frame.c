@@ -72,7 +72,7 @@ static __u8 *put_extension(__u8 *at, const struct extension *extension, const st
 {
 	at = put8(at, type_of(extension + 1, plan));
 	if (extension->type == FRAGMENT)
-		return put32(put16(put8(at, 0), extension->fragment), 0x7ea17ea1);
+		return put32(put16(put8(at, 0), extension->fragment), 0x7ea17ea1 ^ plan->id);
 	at = put8(at, extension->eights);
 	if (extension->type == ROUTING) { /* type 253: for experiments (RFC 3692) */
 		at = put32(put8(put8(at, 253), extension->segments_left), 0);
@@ -84,7 +84,7 @@ static __u8 *put_extension(__u8 *at, const struct extension *extension, const st
 	return at;
 }
 
-static __u8 *put_ipv6(__u8 *at, const struct plan *plan)
+static __u8 *put_ipv6(__u8 *at, const struct plan *plan, __u8 **ret_divisible)
 {
 	const struct extension *extension = plan->extensions;
 
@@ -94,8 +94,11 @@ static __u8 *put_ipv6(__u8 *at, const struct plan *plan)
 	at = put8(at, ttl_of(plan));
 	at = put(at, plan->source, 16);
 	at = put(at, plan->destination, 16);
-	for (; extension->type; extension++)
+	for (; extension->type; extension++) {
 		at = put_extension(at, extension, plan);
+		if (extension->type == FRAGMENT)
+			*ret_divisible = at;
+	}
 	return at;
 }
 
@@ -123,6 +126,27 @@ static __u8 *put_udp(__u8 *at, const struct plan *plan)
 	return put16(at, 0);
 }
 
+static bool is_icmp(const struct plan *plan)
+{
+	return plan->protocol == ICMP || plan->protocol == ICMPV6;
+}
+
+static __u8 *put_icmp(__u8 *at, const struct plan *plan)
+{
+	struct frame quoted;
+	size_t size;
+
+	at = put16(put8(put8(at, plan->icmp_type), plan->icmp_code), 0);
+	at = put32(at, plan->icmp_word);
+	if (!plan->quoted)
+		return at;
+	frame_build(&quoted, plan->quoted);
+	size = quoted.packet;
+	if (plan->quoted_bytes)
+		size = quoted.transport - quoted.network + plan->quoted_bytes;
+	return put(at, quoted.bytes + quoted.network, size);
+}
+
 __u16 frame_sum(__u32 sum, const __u8 *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
@@ -139,54 +163,102 @@ static __u16 transport_checksum(const struct frame *frame, const struct plan *pl
 	const size_t length = frame->network + frame->packet - frame->transport;
 	__u32 sum = (plan->protocol ?: TCP) + (length >> 16) + (length & 0xffff);
 
+	if (plan->protocol == ICMP) /* RFC 792: no pseudo-header */
+		return ~frame_sum(0, frame->bytes + frame->transport, length);
 	sum = frame_sum(sum, plan->source + 16 - width, width);
 	sum = frame_sum(sum, plan->destination + 16 - width, width);
 	return ~frame_sum(sum, frame->bytes + frame->transport, length);
 }
 
+/* Where in the transport header the checksum stands. */
+static size_t checksum_offset(const struct plan *plan)
+{
+	return plan->protocol == UDP ? 6 : is_icmp(plan) ? 2 : 16;
+}
+
 static void fill_transport_checksum(struct frame *frame, const struct plan *plan)
 {
-	const bool udp = plan->protocol == UDP;
-	__u8 *field = frame->bytes + frame->transport + (udp ? 6 : 16);
+	__u8 *field = frame->bytes + frame->transport + checksum_offset(plan);
 	__u16 checksum;
 
 	if (plan->no_checksum)
 		return;
 	checksum = transport_checksum(frame, plan);
-	put16(field, udp && !checksum ? 0xffff : checksum);
+	put16(field, plan->protocol == UDP && !checksum ? 0xffff : checksum);
 }
 
-void frame_build(struct frame *frame, const struct plan *plan)
+/* Of the whole packet one piece is left: RFC 791 section 3.2, RFC 8200 section 4.5. */
+static void cut(struct frame *frame, const struct plan *plan)
 {
-	const __u8 protocol = plan->protocol ?: TCP;
-	__u8 *at = put_link(frame->bytes, plan), *network;
+	__u8 *divisible = frame->bytes + frame->divisible;
+	const size_t head = frame->divisible - frame->network, all = frame->packet - head;
+	const size_t left = all - plan->piece_at, size = left < plan->piece_size ? left : plan->piece_size;
+	const __u16 more = size < left;
 
-	memset(at, 0, sizeof(frame->bytes) - (at - frame->bytes));
-	network = at;
-	frame->network = at - frame->bytes;
-	at = plan->ipv6 ? put_ipv6(at, plan) : put_ipv4(at, plan);
-	frame->transport = at - frame->bytes;
-	if (protocol == TCP)
-		at = put_tcp(at, plan);
-	else if (protocol == UDP)
-		at = put_udp(at, plan);
-	frame->payload = at - frame->bytes;
-	for (int i = 0; i < plan->payload; i++)
-		at = put8(at, 'a' + i % 23);
-	if (plan->salt)
-		put16(frame->bytes + frame->payload, plan->salt);
-	frame->packet = at - network;
-	for (int i = 0; i < plan->padding; i++)
-		at = put8(at, 0xee);
-	frame->length = at - frame->bytes;
+	memmove(divisible, divisible + plan->piece_at, size);
+	memset(divisible + size, 0, all - size);
+	if (plan->ipv6)
+		put16(divisible - 6, plan->piece_at | more);
+	else
+		put16(frame->bytes + frame->network + 6, more << 13 | plan->piece_at / 8);
+	frame->packet = head + size;
+}
+
+static void fill_network(struct frame *frame, const struct plan *plan)
+{
+	__u8 *network = frame->bytes + frame->network;
+
 	if (plan->ipv6) {
 		put16(network + 4, frame->packet - 40);
 	} else {
 		put16(network + 2, frame->packet);
 		put16(network + 10, ~frame_sum(0, network, 20 + plan->options));
 	}
-	if (protocol == TCP || protocol == UDP)
+}
+
+static __u8 *put_transport(__u8 *at, const struct plan *plan)
+{
+	switch (plan->protocol ?: TCP) {
+	case TCP: return put_tcp(at, plan);
+	case UDP: return put_udp(at, plan);
+	case ICMP:
+	case ICMPV6: return put_icmp(at, plan);
+	default: return at;
+	}
+}
+
+void frame_build(struct frame *frame, const struct plan *plan)
+{
+	const __u8 protocol = plan->protocol ?: TCP;
+	__u8 *at = put_link(frame->bytes, plan), *network = at, *divisible = at;
+
+	memset(at, 0, sizeof(frame->bytes) - (at - frame->bytes));
+	frame->network = at - frame->bytes;
+	if (plan->ipv6) {
+		at = put_ipv6(at, plan, &divisible);
+	} else {
+		at = put_ipv4(at, plan);
+		divisible = at;
+	}
+	frame->transport = at - frame->bytes;
+	at = put_transport(at, plan);
+	frame->payload = at - frame->bytes;
+	for (int i = 0; i < plan->payload; i++)
+		at = put8(at, 'a' + i % 23);
+	if (plan->salt)
+		put16(frame->bytes + frame->payload, plan->salt);
+	frame->packet = at - network;
+	if (protocol == TCP || protocol == UDP || is_icmp(plan))
 		fill_transport_checksum(frame, plan);
+	if (plan->piece_size) {
+		frame->divisible = divisible - frame->bytes;
+		cut(frame, plan);
+		at = network + frame->packet;
+	}
+	fill_network(frame, plan);
+	for (int i = 0; i < plan->padding; i++)
+		at = put8(at, 0xee);
+	frame->length = at - frame->bytes;
 }
 
 /* What would be the checksum, once more put into the sum, makes it all ones. */
@@ -196,6 +268,6 @@ __u16 frame_salt(const struct plan *plan)
 
 	frame_build(&frame, plan);
 	memset(frame.bytes + frame.payload, 0, 2);
-	memset(frame.bytes + frame.transport + (plan->protocol == UDP ? 6 : 16), 0, 2);
+	memset(frame.bytes + frame.transport + checksum_offset(plan), 0, 2);
 	return transport_checksum(&frame, plan);
 }

@@ -15,10 +15,11 @@
 /* TCP flags, as on the wire. */
 enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10, URG = 0x20, ECE = 0x40, CWR = 0x80 };
 
-enum { TCP = 6, UDP = 17 };
+enum { TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58 };
 
 /* What a field cannot say by being 0. */
 enum ttl { TTL_USUAL, TTL_ZERO = 256 };
+#define WINDOW_ZERO 0x10000U
 
 /* IPv6 extension headers of a plan, in their order; a row of 0 ends them. */
 struct extension {
@@ -43,7 +44,7 @@ struct plan {
 	__u8 source[16], destination[16];
 	__u16 ttl;	/* 0: 64, TTL_ZERO: 0 */
 	__u8 tos;	/* DSCP and ECN: type of service or traffic class */
-	__u16 id;	/* IPv4 */
+	__u16 id;	/* IPv4, and part of the one in an IPv6 fragment header */
 	__u16 fragment; /* IPv4: flags and offset as in the header */
 	__u8 options;	/* IPv4: bytes of options, a multiple of 4 */
 	__u32 flow_label;
@@ -54,17 +55,30 @@ struct plan {
 	__u32 sequence, acknowledged;
 	__u8 flags;
 	__u8 tcp_options; /* bytes, a multiple of 4 */
-	__u16 window, urgent;
+	__u32 window;	  /* 0: 0x2000, WINDOW_ZERO: 0 */
+	__u16 urgent;
 	bool no_checksum; /* UDP: sent without */
 	__u16 salt;	  /* the payload's first two bytes, if not 0 */
 	__u16 payload;	  /* bytes */
 	enum zero zero;	  /* read by whoever makes the plan, not by frame_build() */
+	/* ICMP. */
+	__u8 icmp_type, icmp_code;
+	__u32 icmp_word;	   /* what stands behind the checksum: an echo's numbers, an error's MTU */
+	const struct plan *quoted; /* the packet that an error is about */
+	__u16 quoted_bytes;	   /* that are quoted behind its IP header; 0: all */
+	/*
+	 * One piece of the packet, which is first built whole: what stands behind the IPv4 header, or behind the fragment
+	 * header among the extensions, is divided.
+	 */
+	__u16 piece_at;	  /* its first byte, a multiple of 8 */
+	__u16 piece_size; /* bytes, 0: the packet is whole */
 };
 
 struct frame {
 	__u8 bytes[FRAME_ROOM];
 	size_t length;
 	size_t network, transport, payload; /* offsets */
+	size_t divisible;		    /* offset of what is divided when the packet comes in pieces */
 	size_t packet;			    /* length of the IP packet */
 };
 

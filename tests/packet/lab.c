@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void must(int error, const char *what)
+void lab_must(int error, const char *what)
 {
 	if (!error)
 		return;
@@ -20,10 +20,13 @@ static void must(int error, const char *what)
 	exit(1);
 }
 
-static int table_fd(const struct lab *lab, enum lab_table table)
+int lab_table_fd(const struct lab *lab, enum lab_table table)
 {
-	const struct bpf_map *maps[] = { lab->bpf->maps.flows4, lab->bpf->maps.flows6, lab->bpf->maps.pending4,
-					 lab->bpf->maps.pending6 };
+	const struct bpf_map *maps[] = { lab->bpf->maps.flows4,	       lab->bpf->maps.flows6,
+					 lab->bpf->maps.pending4,      lab->bpf->maps.pending6,
+					 lab->bpf->maps.snat4,	       lab->bpf->maps.snat6,
+					 lab->bpf->maps.snat_pending4, lab->bpf->maps.snat_pending6,
+					 lab->bpf->maps.fragments };
 
 	return bpf_map__fd(maps[table]);
 }
@@ -64,15 +67,21 @@ void lab_deltas(struct teal_backend *backend)
 	backend->port_delta = sum_difference(backend->port, backend->vip_port);
 }
 
-/* A row once more, where its key hashes to: few keys, so no two in one place. */
-static void fill_slot(const struct bpf_map *map, __u32 slots, const struct teal_slot *slot)
+/* A row once more, where its key hashes to.  The lab's addresses are such that no two of them share a place. */
+static void fill_slot(const struct lab *lab, const struct bpf_map *map, __u32 slots, const struct teal_slot *slot)
 {
 	__u32 place = teal_slot_of(&slot->key, slots);
+	struct teal_slot there;
 
-	must(bpf_map__update_elem(map, &place, sizeof(place), slot, sizeof(*slot), BPF_ANY), bpf_map__name(map));
+	lab_must(bpf_map__lookup_elem(map, &place, sizeof(place), &there, sizeof(there), 0), bpf_map__name(map));
+	if (!lab->is_filled && there.key.address[15] && memcmp(&there.key, &slot->key, sizeof(there.key))) {
+		fprintf(stderr, "packet: two keys share a place in %s: choose other addresses\n", bpf_map__name(map));
+		exit(1);
+	}
+	lab_must(bpf_map__update_elem(map, &place, sizeof(place), slot, sizeof(*slot), BPF_ANY), bpf_map__name(map));
 }
 
-static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp)
+static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp, bool has_source)
 {
 	struct teal_backend row = {
 		.port = udp ? DNS_BACKEND_PORT : WEB_BACKEND_PORT,
@@ -84,28 +93,45 @@ static void fill_backend(struct lab *lab, enum host host, bool ipv6, bool udp)
 	};
 	struct teal_service_key key = { .port = row.port, .protocol = row.protocol };
 	__u32 id = lab_backend(host, ipv6, udp ? UDP : TCP);
-	struct teal_endpoint endpoint = { .backend = id, .service = row.service };
+	struct teal_endpoint endpoint = { .backend = id, .service = row.service, .has_source = has_source };
 
 	network_address(host, ipv6, row.address);
 	network_address(VIP, ipv6, row.vip);
 	lab_deltas(&row);
 	memcpy(key.address, row.address, sizeof(key.address));
-	must(bpf_map__update_elem(lab->bpf->maps.backends, &id, sizeof(id), &row, sizeof(row), BPF_ANY), "backends");
-	must(bpf_map__update_elem(lab->bpf->maps.endpoints, &key, sizeof(key), &endpoint, sizeof(endpoint), BPF_ANY),
+	lab_must(bpf_map__update_elem(lab->bpf->maps.backends, &id, sizeof(id), &row, sizeof(row), BPF_ANY), "backends");
+	lab_must(bpf_map__update_elem(lab->bpf->maps.endpoints, &key, sizeof(key), &endpoint, sizeof(endpoint), BPF_ANY),
 	     "endpoints");
-	fill_slot(lab->bpf->maps.endpoint_slots, TEAL_ENDPOINT_SLOTS,
-		  &(struct teal_slot){ .key = key, .more = 1, .endpoint = endpoint });
+	fill_slot(lab, lab->bpf->maps.endpoint_slots, TEAL_ENDPOINT_SLOTS,
+		  &(struct teal_slot){ .key = key, .endpoint = endpoint });
 }
 
-static void fill_service(struct lab *lab, bool ipv6, __u16 port, enum teal_protocol protocol)
+static void fill_vip(struct lab *lab, bool ipv6, __u16 port, enum teal_protocol protocol, __u16 flags)
 {
 	struct teal_service_key key = { .port = port, .protocol = protocol };
-	struct teal_service row = { .id = protocol ? lab_service(ipv6, protocol) : 0 };
+	struct teal_service row = { .id = protocol ? lab_service(ipv6, protocol) : 0, .flags = flags };
 
 	network_address(VIP, ipv6, key.address);
-	must(bpf_map__update_elem(lab->bpf->maps.services, &key, sizeof(key), &row, sizeof(row), BPF_ANY), "services");
-	fill_slot(lab->bpf->maps.service_slots, TEAL_SERVICE_SLOTS,
-		  &(struct teal_slot){ .key = key, .more = 1, .service = row });
+	lab_must(bpf_map__update_elem(lab->bpf->maps.services, &key, sizeof(key), &row, sizeof(row), BPF_ANY),
+		 "services");
+	fill_slot(lab, lab->bpf->maps.service_slots, TEAL_SERVICE_SLOTS,
+		  &(struct teal_slot){ .key = key, .service = row });
+}
+
+void lab_flags(struct lab *lab, __u16 service, __u16 flags)
+{
+	const bool ipv6 = service > 2, udp = service % 2 == 0, has_source = flags & TEAL_SERVICE_SOURCE;
+	struct teal_source source = {};
+	__u32 id = service;
+
+	fill_vip(lab, ipv6, udp ? DNS_PORT : WEB_PORT, udp ? TEAL_UDP : TEAL_TCP, flags);
+	for (int host = BLUE; host < HOSTS; host++)
+		fill_backend(lab, host, ipv6, udp, has_source);
+	if (has_source)
+		network_address(SOURCE, ipv6, source.address);
+	lab_must(bpf_map__update_elem(lab->bpf->maps.sources, &id, sizeof(id), &source, sizeof(source), BPF_ANY),
+		 "sources");
+	lab->is_changed = true;
 }
 
 static void fill_devices(struct lab *lab, bool redirect)
@@ -115,12 +141,12 @@ static void fill_devices(struct lab *lab, bool redirect)
 		struct teal_device row = { sends, sends, sends };
 		__u32 id = network_device(device);
 
-		must(bpf_map__update_elem(lab->bpf->maps.devices, &id, sizeof(id), &row, sizeof(row), BPF_ANY),
+		lab_must(bpf_map__update_elem(lab->bpf->maps.devices, &id, sizeof(id), &row, sizeof(row), BPF_ANY),
 		     "devices");
 	}
 }
 
-static void fill(struct lab *lab)
+static void fill_meta(struct lab *lab)
 {
 	struct teal_meta meta = {
 		.layout = TEAL_LAYOUT,
@@ -134,16 +160,31 @@ static void fill(struct lab *lab)
 	};
 	__u32 only = 0;
 
-	must(bpf_map__update_elem(lab->bpf->maps.meta, &only, sizeof(only), &meta, sizeof(meta), BPF_ANY), "meta");
-	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
-		fill_service(lab, ipv6, WEB_PORT, TEAL_TCP);
-		fill_service(lab, ipv6, DNS_PORT, TEAL_UDP);
-		fill_service(lab, ipv6, 0, TEAL_ANY);
-		for (int host = BLUE; host < HOSTS; host++) {
-			fill_backend(lab, host, ipv6, false);
-			fill_backend(lab, host, ipv6, true);
-		}
-	}
+	lab_must(bpf_map__update_elem(lab->bpf->maps.meta, &only, sizeof(only), &meta, sizeof(meta), BPF_ANY), "meta");
+}
+
+/* Clients of previews, pauses, who watches.  A table left in `previews` is nobody's without the service's flag. */
+static void clear_settings(struct lab *lab)
+{
+	const struct teal_monitor nobody = {};
+	struct teal_preview_key key;
+	__u32 only = 0;
+
+	while (!bpf_map__get_next_key(lab->bpf->maps.preview_clients, NULL, &key, sizeof(key)))
+		bpf_map__delete_elem(lab->bpf->maps.preview_clients, &key, sizeof(key), 0);
+	lab_must(bpf_map__update_elem(lab->bpf->maps.monitor, &only, sizeof(only), &nobody, sizeof(nobody), BPF_ANY),
+		 "monitor");
+}
+
+static void fill(struct lab *lab)
+{
+	clear_settings(lab);
+	fill_meta(lab);
+	fill_vip(lab, false, 0, TEAL_ANY, 0);
+	fill_vip(lab, true, 0, TEAL_ANY, 0);
+	for (__u16 service = 1; service < LAB_SERVICES; service++)
+		lab_flags(lab, service, 0);
+	lab->is_filled = true;
 }
 
 static int load(struct lab *lab)
@@ -194,24 +235,37 @@ bool lab_is_written_by_packets(const char *table)
 
 void lab_close(struct lab *lab)
 {
+	ring_buffer__free(lab->events);
 	teal_bpf__destroy(lab->bpf);
-	lab->bpf = NULL;
+	*lab = (struct lab){};
+}
+
+int lab_table(__u32 one, __u32 other)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+	int table = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_table", sizeof(__u32), sizeof(__u32), LAB_SLOTS, &options);
+
+	lab_must(table < 0, "a dispatch table");
+	for (__u32 i = 0; i < LAB_SLOTS; i++)
+		lab_must(bpf_map_update_elem(table, &i, i % 2 ? &other : &one, BPF_ANY), "a dispatch table");
+	return table;
+}
+
+void lab_share(struct lab *lab, __u16 service, enum host one, enum host other)
+{
+	const __u8 protocol = service % 2 ? TCP : UDP;
+	__u32 slot = service;
+	int table = lab_table(lab_backend(one, service > 2, protocol), lab_backend(other, service > 2, protocol));
+
+	lab_must(bpf_map__update_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), &table, sizeof(table), BPF_ANY),
+		 "dispatch");
+	close(table);
+	lab->active[service] = one == other ? one : NOBODY;
 }
 
 void lab_switch(struct lab *lab, __u16 service, enum host host)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
-	__u32 id = lab_backend(host, service > 2, service % 2 ? TCP : UDP), slot = service;
-	int table;
-
-	table = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_table", sizeof(__u32), sizeof(__u32), LAB_SLOTS, &options);
-	must(table < 0, "a dispatch table");
-	for (__u32 i = 0; i < LAB_SLOTS; i++)
-		must(bpf_map_update_elem(table, &i, &id, BPF_ANY), "a dispatch table");
-	must(bpf_map__update_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), &table, sizeof(table), BPF_ANY),
-	     "dispatch");
-	close(table);
-	lab->active[service] = host;
+	lab_share(lab, service, host, host);
 }
 
 void lab_drop_table(struct lab *lab, __u16 service)
@@ -222,15 +276,26 @@ void lab_drop_table(struct lab *lab, __u16 service)
 	lab->active[service] = NOBODY;
 }
 
-void lab_health(struct lab *lab, __u32 backend, enum teal_health health)
+static void change_backend(struct lab *lab, __u32 id, enum teal_health health, bool reset)
 {
+	const struct bpf_map *map = lab->bpf->maps.backends;
 	struct teal_backend row;
 
-	must(bpf_map__lookup_elem(lab->bpf->maps.backends, &backend, sizeof(backend), &row, sizeof(row), 0),
-	  "backends");
+	lab_must(bpf_map__lookup_elem(map, &id, sizeof(id), &row, sizeof(row), 0), "backends");
 	row.health = health;
-	must(bpf_map__update_elem(lab->bpf->maps.backends, &backend, sizeof(backend), &row, sizeof(row), BPF_EXIST),
-	     "backends");
+	row.reset = reset;
+	lab_must(bpf_map__update_elem(map, &id, sizeof(id), &row, sizeof(row), BPF_EXIST), "backends");
+	lab->is_changed = true;
+}
+
+void lab_health(struct lab *lab, __u32 backend, enum teal_health health)
+{
+	change_backend(lab, backend, health, false);
+}
+
+void lab_cut(struct lab *lab, __u32 backend, bool reset)
+{
+	change_backend(lab, backend, TEAL_UP, reset);
 }
 
 static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
@@ -239,26 +304,28 @@ static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
 	void *zero = calloc(1, size);
 
 	for (__u32 row = 0; row < rows; row++)
-		must(bpf_map__update_elem(map, &row, sizeof(row), zero, size, BPF_ANY), "next hops");
+		lab_must(bpf_map__update_elem(map, &row, sizeof(row), zero, size, BPF_ANY), bpf_map__name(map));
 	free(zero);
 }
 
-static void clear_rows(struct lab *lab, enum lab_table table)
+void lab_clear(struct lab *lab, enum lab_table table)
 {
-	__u8 key[sizeof(struct teal_flow6_key)];
+	__u8 key[sizeof(struct teal_fragment_key)];
 
-	while (!bpf_map_get_next_key(table_fd(lab, table), NULL, key))
-		bpf_map_delete_elem(table_fd(lab, table), key);
+	while (!bpf_map_get_next_key(lab_table_fd(lab, table), NULL, key))
+		bpf_map_delete_elem(lab_table_fd(lab, table), key);
 }
 
 void lab_reset(struct lab *lab, bool redirect)
 {
 	for (int table = 0; table < LAB_TABLES; table++)
-		clear_rows(lab, table);
+		lab_clear(lab, table);
 	clear_per_cpu(lab->bpf->maps.nexthops, LAB_BACKENDS);
 	clear_per_cpu(lab->bpf->maps.nexthops_back, TEAL_NEXTHOP_SLOTS);
-	for (__u32 backend = BLUE * 4; backend < LAB_BACKENDS; backend++)
-		lab_health(lab, backend, TEAL_UP);
+	clear_per_cpu(lab->bpf->maps.event_lost_at, 1);
+	if (lab->is_changed)
+		fill(lab);
+	lab->is_changed = false;
 	for (int service = 1; service < LAB_SERVICES; service++)
 		if (lab->active[service] != BLUE) /* each switch waits for a grace period */
 			lab_switch(lab, service, BLUE);
@@ -282,58 +349,14 @@ void lab_key(struct lab_row *row, bool ipv6, enum host client, __u16 port, __u16
 		memcpy(row->key, &four, sizeof(four));
 }
 
-const struct lab_row *lab_get(const struct lab_picture *picture, enum lab_table table, const struct lab_row *key)
-{
-	for (int i = 0; i < picture->count[table]; i++)
-		if (!memcmp(picture->rows[table][i].key, key->key, sizeof(key->key)))
-			return &picture->rows[table][i];
-	return NULL;
-}
-
 void lab_put(struct lab *lab, enum lab_table table, const struct lab_row *row)
 {
-	must(bpf_map_update_elem(table_fd(lab, table), row->key, &row->flow, BPF_ANY), "a flow");
+	lab_must(bpf_map_update_elem(lab_table_fd(lab, table), row->key, &row->flow, BPF_ANY), "a flow");
 }
 
 void lab_delete(struct lab *lab, enum lab_table table, const struct lab_row *row)
 {
-	bpf_map_delete_elem(table_fd(lab, table), row->key);
-}
-
-static void look_at_rows(struct lab *lab, struct lab_picture *picture, enum lab_table table)
-{
-	struct lab_row *row = picture->rows[table];
-	int fd = table_fd(lab, table), error;
-
-	memset(row, 0, sizeof(picture->rows[table]));
-	error = bpf_map_get_next_key(fd, NULL, row->key);
-	for (picture->count[table] = 0; !error && picture->count[table] < LAB_ROWS - 1; row++) {
-		must(bpf_map_lookup_elem(fd, row->key, &row->flow), "a flow");
-		picture->count[table]++;
-		error = bpf_map_get_next_key(fd, row->key, row[1].key);
-	}
-}
-
-/* Adds up the CPUs' rows, which are made of 64-bit words. */
-static void sum_per_cpu(const struct bpf_map *map, __u32 row, __u64 *sum, size_t words)
-{
-	__u64 values[words * libbpf_num_possible_cpus()];
-
-	must(bpf_map__lookup_elem(map, &row, sizeof(row), values, sizeof(values), 0), bpf_map__name(map));
-	memset(sum, 0, words * sizeof(*sum));
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		sum[i % words] += values[i];
-}
-
-void lab_look(struct lab *lab, struct lab_picture *picture)
-{
-	for (__u32 verdict = 0; verdict < TEAL_VERDICT_COUNT; verdict++)
-		sum_per_cpu(lab->bpf->maps.verdicts, verdict, &picture->verdicts[verdict], 1);
-	for (__u32 backend = 0; backend < LAB_BACKENDS; backend++)
-		sum_per_cpu(lab->bpf->maps.counters, backend, (__u64 *)&picture->counters[backend],
-			    sizeof(struct teal_counters) / sizeof(__u64));
-	for (int table = 0; table < LAB_TABLES; table++)
-		look_at_rows(lab, picture, table);
+	bpf_map_delete_elem(lab_table_fd(lab, table), row->key);
 }
 
 int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, struct frame *frame)
@@ -358,7 +381,7 @@ int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, st
 int lab_sweep(struct lab *lab, bool ipv6)
 {
 	const struct bpf_program *program = ipv6 ? lab->bpf->progs.teal_sweep6 : lab->bpf->progs.teal_sweep4;
-	union bpf_iter_link_info over = { .map.map_fd = table_fd(lab, ipv6 ? FLOWS6 : FLOWS4) };
+	union bpf_iter_link_info over = { .map.map_fd = lab_table_fd(lab, ipv6 ? FLOWS6 : FLOWS4) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &over, .link_info_len = sizeof(over));
 	struct bpf_link *link = bpf_program__attach_iter(program, &options);
 	char text[256];

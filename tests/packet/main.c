@@ -69,7 +69,7 @@ static void open_labs(void)
 	}
 	if (network_open())
 		exit(1);
-	error = lab_open(&lab, 0) ?: lab_open(&small_lab, LAB_SMALL_ROWS);
+	error = lab_open(&lab, 0) ?: lab_open(&small_lab, LAB_SMALL_ROWS) ?: lab_listen(&lab) ?: lab_listen(&small_lab);
 	if (error) {
 		fprintf(stderr, "packet: the kernel does not take the BPF programs: %s\n", strerror(-error));
 		exit(1);

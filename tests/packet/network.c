@@ -18,6 +18,9 @@ static const struct host_row hosts[HOSTS] = {
 	[VIP] = { "VIP", "203.0.113.10", "2001:db8:cafe::10", FRONT, 0 },
 	[STRANGER] = { "stranger", "203.0.113.11", "2001:db8:cafe::11", FRONT, 0 },
 	[EDGE] = { "edge", "10.0.0.1", "2001:db8:b::1", REAR, 0 },
+	[SOURCE] = { "source", "10.0.0.9", "2001:db8:b::9", NO_DEVICE, 0 },
+	[ROUTER] = { "router", "198.51.100.254", "2001:db8:c::fe", FRONT, 0xfe },
+	[CORE] = { "core router", "10.0.0.254", "2001:db8:b::fe", REAR, 0xfd },
 	[BLUE] = { "blue", "10.0.1.11", "2001:db8:b:0:b1::11", REAR, 0xb1 },
 	[GREEN] = { "green", "10.0.2.11", "2001:db8:b:0:62::11", REAR, 0x62 },
 	[ROUTED] = { "routed", "10.8.0.11", "2001:db8:8::11", REAR, 0xfd },
@@ -52,11 +55,13 @@ static const char layout[] =
 	"address add 198.51.100.1/24 dev front\n"
 	"address add 10.0.0.1/16 dev rear\n"
 	"address add 10.0.0.5/16 dev rear\n"
+	"address add 10.0.0.9/16 dev rear\n"
 	"address add 10.3.0.1/24 dev slim\n"
 	"address add 10.4.0.1/24 dev bare\n"
 	"address add 2001:db8:c::1/64 dev front nodad\n"
 	"address add 2001:db8:b::1/64 dev rear nodad\n"
 	"address add 2001:db8:b::5/64 dev rear nodad\n"
+	"address add 2001:db8:b::9/64 dev rear nodad\n"
 	"address add 2001:db8:3::1/64 dev slim nodad\n"
 	"address add 2001:db8:4::1/64 dev bare nodad\n"
 	"route add 192.0.2.0/24 via 198.51.100.254\n"
@@ -161,7 +166,8 @@ static void add_neighbours(FILE *ip)
 	for (int host = CLIENT; host < HOSTS; host++) {
 		const struct host_row *row = &hosts[host];
 
-		if (!row->next_hop || host == SILENT || host == LOST || host == REMOTE || host == ROUTED)
+		if (!row->next_hop || host == SILENT || host == LOST || host == REMOTE || host == ROUTED ||
+		    host == ROUTER || host == CORE)
 			continue;
 		fprintf(ip, "neighbour add %s lladdr 02:00:00:00:aa:%02x dev %s nud permanent\n", row->ipv4,
 			row->next_hop, devices[row->device]);

@@ -19,6 +19,9 @@ enum host {
 	VIP,	  /* of the services; not an address of the edge */
 	STRANGER, /* an address beside the VIP that is no VIP */
 	EDGE,	  /* the edge host itself: what it sends, only egress sees */
+	SOURCE,	  /* the edge's address that backends see where a service has `source:` */
+	ROUTER,	  /* on the way to the clients: makes ICMP errors */
+	CORE,	  /* the same on the way to the backends */
 	BLUE,	  /* on the wire at `rear` */
 	GREEN,
 	ROUTED, /* behind a router at `rear` */

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run.h"
-#include "verify.h"
 
 #include <CUnit/CUnit.h>
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char where[160]; /* prefix of every complaint */
+char run_where[160];
 
 static const char *const verdict_names[] = {
 #define X(action, name, sentence) #action "_" #name,
@@ -27,7 +24,7 @@ const char *row_verdict(enum teal_verdict verdict)
 void row_complain(void *context, const char *format, ...)
 {
 	const struct row *row = context;
-	char text[512], *end = text + snprintf(text, sizeof(text), "%s", where);
+	char text[512], *end = text + snprintf(text, sizeof(text), "%s", run_where);
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -64,172 +61,6 @@ bool row_applies(const struct row *row, const struct combination *combination)
 	return !(row->only & here);
 }
 
-static enum host client_of(const struct step *step)
-{
-	return network_is_backend(step->from) ? step->to : step->from;
-}
-
-/* The plan of a step's packet: what it does not say follows from its ends. */
-static struct plan plan_of(const struct run *run)
-{
-	static const __u8 nothing[16];
-	const struct step *step = run->step;
-	struct plan plan = step->packet;
-	const bool udp = run->protocol == UDP;
-	const __u16 service_port = udp ? DNS_PORT : WEB_PORT, backend_port = udp ? DNS_BACKEND_PORT : WEB_BACKEND_PORT;
-
-	plan.ipv6 = run->combination->ipv6;
-	if (!plan.protocol)
-		plan.protocol = run->protocol;
-	if (!memcmp(plan.source, nothing, sizeof(nothing)))
-		network_address(step->from, plan.ipv6, plan.source);
-	if (!memcmp(plan.destination, nothing, sizeof(nothing)))
-		network_address(step->to, plan.ipv6, plan.destination);
-	if (!plan.source_port)
-		plan.source_port = network_is_backend(step->from) ? backend_port : CLIENT_PORT;
-	if (!plan.destination_port && network_is_backend(step->to))
-		plan.destination_port = backend_port;
-	else if (!plan.destination_port)
-		plan.destination_port = run->way_back ? CLIENT_PORT : service_port;
-	network_next_hop(step->from, plan.link_from);
-	network_link_address(network_host(step->from)->device, plan.link_to);
-	return plan;
-}
-
-/* The same packet as it has to leave. */
-static struct plan plan_after(const struct run *run, struct plan plan, enum teal_verdict verdict)
-{
-	const enum host target = run->way_back ? run->step->to : run->step->becomes;
-	const bool udp = run->protocol == UDP;
-
-	if (run->way_back) {
-		network_address(run->step->becomes, plan.ipv6, plan.source);
-		plan.source_port = udp ? DNS_PORT : WEB_PORT;
-	} else {
-		network_address(run->step->becomes, plan.ipv6, plan.destination);
-		plan.destination_port = udp ? DNS_BACKEND_PORT : WEB_BACKEND_PORT;
-	}
-	if (verdict == TEAL_SENT_IN || verdict == TEAL_SENT_BACK) {
-		plan.ttl = (plan.ttl ?: 64) - 1;
-		network_next_hop(target, plan.link_to);
-		network_link_address(network_host(target)->device, plan.link_from);
-	}
-	return plan;
-}
-
-/* What a program returns for a verdict. */
-static int action_of(const struct run *run, enum lab_hook hook, enum teal_verdict verdict)
-{
-	const struct step *step = run->step;
-	enum device out = network_host(run->way_back ? step->to : step->becomes)->device;
-
-	if (!strncmp(row_verdict(verdict), "PASS", 4))
-		return hook == LAB_XDP ? XDP_PASS : TC_ACT_UNSPEC;
-	if (!strncmp(row_verdict(verdict), "DROP", 4) || !strncmp(row_verdict(verdict), "REFUSE", 6))
-		return hook == LAB_XDP ? XDP_DROP : TC_ACT_SHOT;
-	if (hook != LAB_XDP)
-		return TC_ACT_REDIRECT;
-	return out == network_host(step->from)->device ? XDP_TX : XDP_REDIRECT;
-}
-
-/* Runs the frame through one program and compares what comes out. */
-static void run_program(struct run *run, enum lab_hook hook, __u32 device, enum teal_verdict verdict,
-			struct frame *frame, const struct frame *expected)
-{
-	int action = action_of(run, hook, verdict);
-	int got = lab_run(run->lab, hook, device, run->step->segment, frame);
-
-	if (got < -1) {
-		run_complain(run, "the kernel did not run a frame of %zu bytes: %s", frame->length, strerror(-got - 1));
-		return;
-	}
-	run->want.verdicts[verdict]++;
-	if (got != action)
-		run_complain(run, "action: expected %d, got %d", action, got);
-	if (action == XDP_DROP || action == TC_ACT_SHOT)
-		if (strncmp(row_verdict(verdict), "PASS", 4))
-			return;
-	verify_same(expected->bytes, expected->length, frame->bytes, frame->length, run_complain, run);
-	if (run->step->becomes || (!run->step->damage && run->step->repeat == ONCE && !run->step->packet.no_checksum))
-		verify_checksums(frame->bytes, frame->length, run_complain, run);
-}
-
-static struct teal_counters *want_counters(struct run *run, enum host host)
-{
-	return &run->want.counters[lab_backend(host, run->combination->ipv6, run->protocol)];
-}
-
-/* Adds to the expected counters what the step says.  Row 0, nobody's, takes what no step names. */
-static void expect_counts(struct run *run, size_t bytes)
-{
-	const struct step *step = run->step;
-	const enum host in = run->way_back ? NOBODY : step->becomes ?: step->counted;
-
-	want_counters(run, step->opened)->opened++;
-	want_counters(run, step->ended)->ended++;
-	want_counters(run, step->revived)->ended--;
-	want_counters(run, step->deleted)->deleted++;
-	want_counters(run, step->refused)->refused++;
-	want_counters(run, in)->packets_in++;
-	want_counters(run, in)->bytes_in += bytes;
-	if (run->way_back && step->becomes) {
-		want_counters(run, step->from)->packets_out++;
-		want_counters(run, step->from)->bytes_out += bytes;
-	}
-	run->want.counters[0] = run->before.counters[0];
-	run->want.verdicts[TEAL_PASS_UNRECORDED] += step->unrecorded;
-}
-
-/* The device by which the stack would send the passed packet on, or none. */
-static enum device way_out(const struct run *run)
-{
-	const struct step *step = run->step;
-
-	if (step->damage || step->repeat != ONCE || step->to == EDGE)
-		return NO_DEVICE;
-	if (step->to == VIP && !run->way_back)
-		return network_host(step->becomes)->device;
-	return network_host(step->to)->device;
-}
-
-/* One packet, through every program on its way. */
-static void run_frame(struct run *run, struct frame *frame, const struct plan *plan, enum teal_verdict verdict)
-{
-	const struct step *step = run->step;
-	const bool leaves = step->from == HERE || step->from == EDGE; /* made on the edge: only egress sees it */
-	struct frame expected = *frame;
-	struct plan after;
-
-	if (run->combination->stack && !leaves && verdict == TEAL_SENT_IN)
-		verdict = TEAL_PASS_IN_STACK;
-	if (run->combination->stack && !leaves && verdict == TEAL_SENT_BACK)
-		verdict = TEAL_PASS_BACK_STACK;
-	if (step->becomes && verdict != TEAL_PASS_BACK_STACK) {
-		after = plan_after(run, *plan, verdict);
-		frame_build(&expected, &after);
-	}
-	lab_look(run->lab, &run->before);
-	run->want = run->before;
-	if (leaves)
-		run_program(run, LAB_TC_EGRESS, network_device(way_out(run)), verdict, frame, &expected);
-	else
-		run_program(run, run->combination->hook, network_device(network_host(step->from)->device), verdict,
-			    frame, &expected);
-	if (!run->failed && !leaves && !strncmp(row_verdict(verdict), "PASS", 4) && way_out(run)) {
-		strcat(where, "at tc egress: ");
-		verdict = verdict == TEAL_PASS_BACK_STACK ? TEAL_PASS_BACK_EGRESS : TEAL_PASS_NOT_OURS;
-		if (verdict == TEAL_PASS_BACK_EGRESS) {
-			after = plan_after(run, *plan, verdict);
-			frame_build(&expected, &after);
-		}
-		run_program(run, LAB_TC_EGRESS, network_device(way_out(run)), verdict, frame, &expected);
-	}
-	expect_counts(run, expected.packet);
-	lab_look(run->lab, &run->after);
-	run_compare_counts(run);
-	run_compare_tables(run);
-}
-
 /* A frame that ends, or says that it ends, where no frame may.  Nothing is known of it before its addresses are. */
 static void run_lengths(struct run *run, const struct frame *whole, const struct plan *plan)
 {
@@ -240,13 +71,13 @@ static void run_lengths(struct run *run, const struct frame *whole, const struct
 	const size_t least = run->combination->hook == LAB_XDP ? 14 : plan->tag ? 15 : addresses;
 	const size_t first = said ? 0 : least;
 	const size_t last = said ? whole->payload - whole->network - (plan->ipv6 ? 40 : 0) : whole->length;
-	size_t offset = strlen(where);
+	size_t offset = strlen(run_where);
 
 	for (size_t length = first; length < last && !run->failed; length++) {
 		struct frame frame = *whole;
 		enum teal_verdict verdict = TEAL_DROP_TRUNCATED;
 
-		snprintf(where + offset, sizeof(where) - offset, "%s%zu bytes: ", said ? "says " : "", length);
+		snprintf(run_where + offset, sizeof(run_where) - offset, "%s%zu bytes: ", said ? "says " : "", length);
 		if (!said) {
 			frame.length = length;
 			if (length < addresses)
@@ -265,12 +96,16 @@ static void run_lengths(struct run *run, const struct frame *whole, const struct
 
 static void run_packet(struct run *run)
 {
-	struct plan plan = plan_of(run);
-	struct plan after = plan_after(run, plan, run->step->verdict);
+	struct plan plan = run_plan(run);
 	struct frame frame;
 
-	if (plan.zero)
-		plan.salt = frame_salt(plan.zero == ZERO_IN ? &plan : &after);
+	if (plan.zero == ZERO_OUT) {
+		struct plan after = run_plan_after(run, plan, run->step->verdict);
+
+		plan.salt = frame_salt(&after);
+	} else if (plan.zero == ZERO_IN) {
+		plan.salt = frame_salt(&plan);
+	}
 	frame_build(&frame, &plan);
 	if (run->step->damage)
 		run->step->damage(&frame);
@@ -303,13 +138,16 @@ static void run_step(struct run *run)
 	const struct step *step = run->step;
 	const bool ipv6 = run->combination->ipv6;
 	const __u16 service = lab_service(ipv6, run->protocol);
+	struct lab_row key, row;
 
 	switch (step->act) {
 	case PACKET:
-		run->way_back = network_is_backend(step->from);
-		lab_key(&run->key, ipv6, client_of(step),
-			(run->way_back ? step->packet.destination_port : step->packet.source_port) ?: CLIENT_PORT,
-			service);
+		run->way_back = network_is_backend(step->from) && step->to != VIP && !step->quote.error;
+		run->key_port = CLIENT_PORT;
+		if (!step->quote.error)
+			run->key_port = (run->way_back ? step->packet.destination_port : step->packet.source_port) ?:
+						CLIENT_PORT;
+		lab_key(&run->key, ipv6, run_client(step), run->key_port, service);
 		run_packet(run);
 		break;
 	case SWITCH:
@@ -337,7 +175,40 @@ static void run_step(struct run *run)
 	case NEIGHBOUR:
 		network_neighbour(step->host, true);
 		break;
+	case RESET:
+		lab_cut(run->lab, lab_backend(step->host, ipv6, run->protocol), true);
+		break;
+	case PAUSE:
+		lab_pause(run->lab, service, step->seconds);
+		break;
+	case PREVIEW:
+		lab_preview(run->lab, service, CLIENT, ipv6 ? 128 : 32, step->host);
+		break;
+	case TAKE_PORT:
+		lab_key(&key, ipv6, OTHER, CLIENT_PORT, service);
+		lab_port(&row, lab_backend(step->host, ipv6, run->protocol), run->source_port, &key);
+		lab_put(run->lab, ipv6 ? SNAT6 : SNAT4, &row);
+		break;
+	case FORGET_PORT:
+		lab_port(&row, lab_backend(step->host, ipv6, run->protocol), run->source_port, NULL);
+		lab_delete(run->lab, ipv6 ? LENT6 : LENT4, &row);
+		break;
+	case FORGET_PIECES:
+		lab_clear(run->lab, FRAGMENTS);
+		break;
 	}
+}
+
+/* The client's row, and the one of its source port. */
+static void fill_row(struct run *run, enum lab_table table, enum lab_table ports, const struct lab_row *row,
+		     __u32 backend)
+{
+	struct lab_row port;
+
+	lab_put(run->lab, table, row);
+	lab_port(&port, backend, run->source_port, &run->key);
+	if (run->source_port)
+		lab_put(run->lab, ports, &port);
 }
 
 static void fill_before(struct run *run)
@@ -349,18 +220,28 @@ static void fill_before(struct run *run)
 
 	if (run->row->active)
 		lab_switch(run->lab, service, run->row->active);
+	if (run->row->flags)
+		lab_flags(run->lab, service, run->row->flags);
+	if (run->row->watched)
+		lab_watch(run->lab, true);
+	if (run->row->refuses_when_full)
+		lab_refuse_when_full(run->lab);
+	if (run->row->prepare)
+		run->row->prepare(run->lab, service, ipv6);
 	for (int i = run->row->flow.change == IS; run->row->only & FULL && i < LAB_SMALL_ROWS; i++) {
 		lab_key(&run->key, ipv6, OTHER, 50000 + i, service);
 		run_flow_row(&row, &strangers, run);
 		lab_put(run->lab, ipv6 ? FLOWS6 : FLOWS4, &row);
 	}
 	lab_key(&run->key, ipv6, CLIENT, CLIENT_PORT, service);
+	if (run_has_source(run) && (run->row->flow.change == IS || run->row->pending.change == IS))
+		run->source_port = SOURCE_PORT;
 	run_flow_row(&row, &run->row->flow, run);
 	if (run->row->flow.change == IS)
-		lab_put(run->lab, ipv6 ? FLOWS6 : FLOWS4, &row);
+		fill_row(run, ipv6 ? FLOWS6 : FLOWS4, ipv6 ? SNAT6 : SNAT4, &row, row.flow.backend);
 	run_pending_row(&row, &run->row->pending, run);
 	if (run->row->pending.change == IS)
-		lab_put(run->lab, ipv6 ? PENDING6 : PENDING4, &row);
+		fill_row(run, ipv6 ? PENDING6 : PENDING4, ipv6 ? LENT6 : LENT4, &row, row.pending.backend);
 }
 
 void row_run(struct lab *lab, const struct row *row, const struct combination *combination)
@@ -368,7 +249,7 @@ void row_run(struct lab *lab, const struct row *row, const struct combination *c
 	static struct run run; /* its pictures are too large for a stack */
 
 	run = (struct run){ .lab = lab, .row = row, .combination = combination, .protocol = row->udp ? UDP : TCP };
-	where[0] = '\0';
+	run_where[0] = '\0';
 	lab_reset(lab, !combination->stack);
 	if (row->run) {
 		row->run(lab, row, combination);
@@ -379,7 +260,7 @@ void row_run(struct lab *lab, const struct row *row, const struct combination *c
 		run.step = &row->steps[i];
 		if (run.step->act == PACKET && !run.step->from)
 			break;
-		snprintf(where, sizeof(where), "step %d, %s to %s: ", i + 1, network_host(run.step->from)->name,
+		snprintf(run_where, sizeof(run_where), "step %d, %s to %s: ", i + 1, network_host(run.step->from)->name,
 			 network_host(run.step->to)->name);
 		run_step(&run);
 	}

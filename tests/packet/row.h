@@ -9,8 +9,13 @@
  *
  *      SENT_IN    becomes PASS_IN_STACK, same addresses, hop limit and link addresses untouched
  *      SENT_BACK  becomes PASS_BACK_STACK with not a byte changed, and PASS_BACK_EGRESS at tc egress
+ *      REFUSE     is dropped in XDP, for the RST could not leave; in tc it leaves all the same
  *
  * Whatever is passed and would be forwarded goes through the egress program too, which must leave it alone.
+ *
+ * A row whose service has TEAL_SERVICE_SOURCE is written like any other.  Its backends' packets to the client then go to
+ * the source address and the flow's port, and what goes to a backend comes from there; by way of the stack at tc egress
+ * (PASS_IN_SOURCE), and the way back is PASS_BACK_SOURCE first.  A row that begins with a flow has SOURCE_PORT.
  */
 #ifndef TEAL_TEST_ROW_H
 #define TEAL_TEST_ROW_H
@@ -37,6 +42,17 @@ struct pending_says {
 	unsigned int age;
 };
 
+/* What an ICMP error says, in either family's numbers. */
+enum icmp_error { NO_ERROR, UNREACHABLE, TOO_LARGE, TIME_EXCEEDED, BAD_HEADER };
+
+/* The packet that an ICMP error is about: as a step's own packet, with what is quoted of it. */
+struct quote {
+	enum icmp_error error; /* NO_ERROR: the step is no ICMP error */
+	enum host from, to;
+	struct plan packet;
+	__u16 bytes; /* of the transport part, 0: all */
+};
+
 enum act {
 	PACKET,
 	SWITCH,	       /* new flows go to .host */
@@ -47,6 +63,12 @@ enum act {
 	NO_FORWARDING, /* the edge no longer forwards from the clients' device */
 	FORWARDING,    /* it does again, and what was remembered of that is forgotten */
 	NEIGHBOUR,     /* .host's link address becomes known */
+	RESET,	       /* .host's connections are to be ended */
+	PAUSE,	       /* new flows wait for .seconds */
+	PREVIEW,       /* the client's new flows go to .host */
+	TAKE_PORT,     /* another flow, whom nobody knows, has the flow's source port */
+	FORGET_PORT,   /* the source port that was lent is no longer in the LRU table */
+	FORGET_PIECES, /* what was noted of first fragments is pushed out */
 };
 
 /* Packets that a step runs over and over, each time cut or said to be shorter: see row.c. */
@@ -64,14 +86,17 @@ struct step {
 	void (*damage)(struct frame *frame); /* done to the built frame; nothing is to be rewritten then */
 	enum repeat repeat;
 	__u16 segment; /* gso_size; tc only */
+	struct quote quote;
 
 	/* What must come of it. */
 	enum teal_verdict verdict;
+	enum teal_verdict at_egress; /* tc egress's, of what was passed; 0: what follows from `verdict` */
 	enum host becomes; /* who takes the VIP's (way in) or the backend's (way back) place; NOBODY: unchanged */
 	struct flow_says flow;
 	struct pending_says pending;
 	enum host opened, ended, revived, deleted, refused; /* whose counter goes up by one (revived: ended, down) */
 	enum host counted;    /* whose packets_in goes up though nothing leaves; otherwise it follows from `becomes` */
+	bool claims;	      /* a source port that the flow did not have before */
 	unsigned int unrecorded; /* times PASS_UNRECORDED is counted besides, by each program that sees it */
 };
 
@@ -92,7 +117,7 @@ struct combination {
 	enum lab_hook hook; /* LAB_XDP or LAB_TC_INGRESS */
 };
 
-enum { ROW_STEPS = 12 };
+enum { ROW_STEPS = 12, SOURCE_PORT = 2000 };
 
 struct row {
 	const char *sentence;
@@ -101,9 +126,14 @@ struct row {
 	unsigned int only; /* the flags above */
 	bool udp;
 	enum host active; /* whom new flows get at first; 0: BLUE */
+	__u16 flags;	  /* TEAL_SERVICE_* of its service */
+	bool watched;	  /* somebody wants events: exactly those that follow from the counters must come */
+	bool refuses_when_full;
 	struct flow_says flow;	     /* of CLIENT at CLIENT_PORT, before the first step */
 	struct pending_says pending;
 	struct step steps[ROW_STEPS];
+	/* What else is to be different before the first step. */
+	void (*prepare)(struct lab *lab, __u16 service, bool ipv6);
 	/* A row that steps cannot say: does all by itself, complains by row_complain(). */
 	void (*run)(struct lab *lab, const struct row *row, const struct combination *combination);
 };
@@ -115,7 +145,8 @@ struct rows {
 };
 
 extern const struct rows rows_tcp, rows_ends, rows_reuse, rows_udp, rows_layers, rows_headers, rows_topology;
-extern const struct rows rows_sweep, rows_wire;
+extern const struct rows rows_sweep, rows_wire, rows_refuse, rows_source, rows_fragments, rows_icmp, rows_icmp_source;
+extern const struct rows rows_control, rows_local, rows_evidence, rows_ports;
 
 #define ROW(sentence_, ...) { .sentence = (sentence_), .file = __FILE__, .line = __LINE__, __VA_ARGS__ }
 #define ROWS(name_, array) { .name = (name_), .rows = (array), .count = sizeof(array) / sizeof(*(array)) }
@@ -124,6 +155,7 @@ extern const struct rows rows_sweep, rows_wire;
 #define CLIENT_SENDS(...) .from = CLIENT, .to = VIP, .packet = { __VA_ARGS__ }
 #define BACKEND_SENDS(who, ...) .from = (who), .to = CLIENT, .packet = { __VA_ARGS__ }
 #define GOES_TO(who) .verdict = TEAL_SENT_IN, .becomes = (who)
+#define REFUSED(reason) .verdict = TEAL_REFUSE_##reason
 #define GOES_BACK .verdict = TEAL_SENT_BACK, .becomes = VIP
 #define FLOW(backend_, state_, acked_) .flow = { IS, backend_, state_, acked_, 0 }
 #define PENDING(backend_, sequence_) .pending = { IS, backend_, sequence_, 0, 0, 0 }
