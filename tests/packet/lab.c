@@ -211,6 +211,11 @@ int lab_open(struct lab *lab, __u32 flow_rows)
 	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
 	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
+	bpf_map__set_max_entries(lab->bpf->maps.snat4, flow_rows > 4096 ? flow_rows : 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat6, flow_rows > 4096 ? flow_rows : 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat_pending4, 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat_pending6, 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.fragments, 1024);
 	return load(lab);
 }
 
