@@ -8,7 +8,7 @@
 #include <linux/types.h>
 #include <stddef.h>
 
-#define FIELD_NAME 24
+#define FIELD_NAME 40
 #define FIELD_VALUE 120
 
 struct field {
