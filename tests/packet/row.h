@@ -9,7 +9,8 @@
  *
  *      SENT_IN    becomes PASS_IN_STACK, same addresses, hop limit and link addresses untouched
  *      SENT_BACK  becomes PASS_BACK_STACK with not a byte changed, and PASS_BACK_EGRESS at tc egress
- *      REFUSE     is dropped in XDP, for the RST could not leave; in tc it leaves all the same
+ *      REFUSE     is dropped in XDP, for the RST could not leave; in tc it leaves all the same.  On the way back it is
+ *                 PASS_BACK_STACK first, and refused at tc egress
  *
  * Whatever is passed and would be forwarded goes through the egress program too, which must leave it alone.
  *

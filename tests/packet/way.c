@@ -126,12 +126,12 @@ static enum device way_out(const struct run *run)
 	return network_host(step->to)->device;
 }
 
-/* What it becomes where redirected frames are not taken. */
-static enum teal_verdict by_stack(enum teal_verdict verdict)
+/* What it becomes where redirected frames are not taken: on the way back tc egress decides. */
+static enum teal_verdict by_stack(const struct run *run, enum teal_verdict verdict)
 {
 	if (verdict == TEAL_SENT_IN)
 		return TEAL_PASS_IN_STACK;
-	if (verdict == TEAL_SENT_BACK)
+	if (verdict == TEAL_SENT_BACK || (run->way_back && verdict_is(verdict, "REFUSE")))
 		return TEAL_PASS_BACK_STACK;
 	return verdict;
 }
@@ -144,7 +144,7 @@ static enum teal_verdict at_egress(const struct run *run, enum teal_verdict verd
 	if (step->at_egress)
 		return step->at_egress;
 	if (verdict == TEAL_PASS_BACK_STACK || verdict == TEAL_PASS_BACK_SOURCE)
-		return TEAL_PASS_BACK_EGRESS;
+		return verdict_is(step->verdict, "REFUSE") ? step->verdict : TEAL_PASS_BACK_EGRESS;
 	if (run_has_source(run) && step->becomes && !run->way_back && verdict != TEAL_PASS_ICMP_IN &&
 	    verdict != TEAL_PASS_ICMP_BACK)
 		return TEAL_PASS_IN_SOURCE;
@@ -161,7 +161,7 @@ void run_frame(struct run *run, struct frame *frame, const struct plan *plan, en
 	struct plan now = *plan;
 
 	if (run->combination->stack && !leaves)
-		verdict = by_stack(verdict);
+		verdict = by_stack(run, verdict);
 	if (verdict == TEAL_PASS_BACK_STACK && run_has_source(run))
 		verdict = TEAL_PASS_BACK_SOURCE;
 	lab_look(run->lab, &run->before);
