@@ -90,6 +90,27 @@ static void set_error(struct plan *plan, enum icmp_error error, bool ipv6)
 
 static struct plan quoted, quoted_after;
 
+static void icmp_after(struct run *run, struct plan *plan, enum teal_verdict verdict)
+{
+	const enum host becomes = run->step->becomes, client = run_client(run->step);
+
+	quoted_after = *plan->quoted;
+	plan->quoted = &quoted_after;
+	if (verdict == TEAL_PASS_ICMP_IN) {
+		set_source(run, &quoted_after, becomes, backend_port(run));
+		if (run_has_source(run))
+			set_destination(run, &quoted_after, SOURCE, run->source_port);
+		network_address(becomes, plan->ipv6, plan->destination);
+	} else {
+		set_destination(run, &quoted_after, VIP, service_port(run));
+		if (run_has_source(run)) {
+			set_source(run, &quoted_after, client, CLIENT_PORT);
+			network_address(client, plan->ipv6, plan->destination);
+		}
+		network_address(VIP, plan->ipv6, plan->source);
+	}
+}
+
 static void take_quote(struct run *run, struct plan *plan)
 {
 	const struct quote *quote = &run->step->quote;
@@ -101,6 +122,12 @@ static void take_quote(struct run *run, struct plan *plan)
 	take_ends(run, &quoted, quote->from, quote->to);
 	plan->quoted = &quoted;
 	plan->quoted_bytes = quote->bytes;
+	if (quoted.zero == ZERO_OUT) {
+		struct plan after = *plan;
+
+		icmp_after(run, &after, run->step->at_egress ?: run->step->verdict);
+		quoted.salt = frame_salt(&quoted_after);
+	}
 }
 
 struct plan run_plan(struct run *run)
@@ -153,27 +180,6 @@ static void send_to(struct plan *plan, enum host target)
 	plan->ttl = (plan->ttl ?: 64) - 1;
 	network_next_hop(target, plan->link_to);
 	network_link_address(network_host(target)->device, plan->link_from);
-}
-
-static void icmp_after(struct run *run, struct plan *plan, enum teal_verdict verdict)
-{
-	const enum host becomes = run->step->becomes, client = run_client(run->step);
-
-	quoted_after = *plan->quoted;
-	plan->quoted = &quoted_after;
-	if (verdict == TEAL_PASS_ICMP_IN) {
-		set_source(run, &quoted_after, becomes, backend_port(run));
-		if (run_has_source(run))
-			set_destination(run, &quoted_after, SOURCE, run->source_port);
-		network_address(becomes, plan->ipv6, plan->destination);
-	} else {
-		set_destination(run, &quoted_after, VIP, service_port(run));
-		if (run_has_source(run)) {
-			set_source(run, &quoted_after, client, CLIENT_PORT);
-			network_address(client, plan->ipv6, plan->destination);
-		}
-		network_address(VIP, plan->ipv6, plan->source);
-	}
 }
 
 struct plan run_plan_after(struct run *run, struct plan plan, enum teal_verdict verdict)
