@@ -167,11 +167,16 @@ static void fill_meta(struct lab *lab)
 static void clear_settings(struct lab *lab)
 {
 	const struct teal_monitor nobody = {};
+	const struct teal_pause over = {};
 	struct teal_preview_key key;
 	__u32 only = 0;
 
 	while (!bpf_map__get_next_key(lab->bpf->maps.preview_clients, NULL, &key, sizeof(key)))
 		bpf_map__delete_elem(lab->bpf->maps.preview_clients, &key, sizeof(key), 0);
+	for (__u32 service = 1; service < LAB_SERVICES; service++)
+		lab_must(bpf_map__update_elem(lab->bpf->maps.pauses, &service, sizeof(service), &over, sizeof(over),
+					      BPF_ANY),
+			 "pauses");
 	lab_must(bpf_map__update_elem(lab->bpf->maps.monitor, &only, sizeof(only), &nobody, sizeof(nobody), BPF_ANY),
 		 "monitor");
 }

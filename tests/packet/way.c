@@ -126,12 +126,12 @@ static enum device way_out(const struct run *run)
 	return network_host(step->to)->device;
 }
 
-/* What it becomes where redirected frames are not taken: on the way back tc egress decides. */
+/* What it becomes where redirected frames are not taken: on the way back tc egress decides, if it will see the packet. */
 static enum teal_verdict by_stack(const struct run *run, enum teal_verdict verdict)
 {
 	if (verdict == TEAL_SENT_IN)
 		return TEAL_PASS_IN_STACK;
-	if (verdict == TEAL_SENT_BACK || (run->way_back && verdict_is(verdict, "REFUSE")))
+	if (verdict == TEAL_SENT_BACK || (run->way_back && run->step->to != EDGE && verdict_is(verdict, "REFUSE")))
 		return TEAL_PASS_BACK_STACK;
 	return verdict;
 }
