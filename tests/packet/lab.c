@@ -208,18 +208,20 @@ static int load(struct lab *lab)
 
 int lab_open(struct lab *lab, __u32 flow_rows)
 {
+	const __u32 wide = flow_rows > 4096 ? flow_rows : 0;
+
 	*lab = (struct lab){ .small = flow_rows, .bpf = teal_bpf__open() };
 	if (!lab->bpf)
 		return -errno;
 	/* Pictures are taken often: small tables, except where their size is the point. */
 	bpf_map__set_max_entries(lab->bpf->maps.flows4, flow_rows ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.flows6, flow_rows ?: 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.pending4, 16384);
-	bpf_map__set_max_entries(lab->bpf->maps.pending6, 16384);
-	bpf_map__set_max_entries(lab->bpf->maps.snat4, flow_rows > 4096 ? flow_rows : 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.snat6, flow_rows > 4096 ? flow_rows : 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.snat_pending4, 4096);
-	bpf_map__set_max_entries(lab->bpf->maps.snat_pending6, 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.pending4, wide ?: 16384);
+	bpf_map__set_max_entries(lab->bpf->maps.pending6, wide ?: 16384);
+	bpf_map__set_max_entries(lab->bpf->maps.snat4, wide ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat6, wide ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat_pending4, wide ?: 4096);
+	bpf_map__set_max_entries(lab->bpf->maps.snat_pending6, wide ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.fragments, 1024);
 	return load(lab);
 }
@@ -278,36 +280,6 @@ void lab_switch(struct lab *lab, __u16 service, enum host host)
 	lab_share(lab, service, host, host);
 }
 
-void lab_drop_table(struct lab *lab, __u16 service)
-{
-	__u32 slot = service;
-
-	bpf_map__delete_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), 0);
-	lab->active[service] = NOBODY;
-}
-
-static void change_backend(struct lab *lab, __u32 id, enum teal_health health, bool reset)
-{
-	const struct bpf_map *map = lab->bpf->maps.backends;
-	struct teal_backend row;
-
-	lab_must(bpf_map__lookup_elem(map, &id, sizeof(id), &row, sizeof(row), 0), "backends");
-	row.health = health;
-	row.reset = reset;
-	lab_must(bpf_map__update_elem(map, &id, sizeof(id), &row, sizeof(row), BPF_EXIST), "backends");
-	lab->is_changed = true;
-}
-
-void lab_health(struct lab *lab, __u32 backend, enum teal_health health)
-{
-	change_backend(lab, backend, health, false);
-}
-
-void lab_cut(struct lab *lab, __u32 backend, bool reset)
-{
-	change_backend(lab, backend, TEAL_UP, reset);
-}
-
 static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
 {
 	size_t size = (size_t)libbpf_num_possible_cpus() * ((bpf_map__value_size(map) + 7) & ~7U);
@@ -320,10 +292,15 @@ static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
 
 void lab_clear(struct lab *lab, enum lab_table table)
 {
-	__u8 key[sizeof(struct teal_fragment_key)];
+	__u8 key[sizeof(struct teal_fragment_key)], next[sizeof(key)] = {};
+	const int fd = lab_table_fd(lab, table);
+	int error = bpf_map_get_next_key(fd, NULL, key);
 
-	while (!bpf_map_get_next_key(lab_table_fd(lab, table), NULL, key))
-		bpf_map_delete_elem(lab_table_fd(lab, table), key);
+	while (!error) {
+		error = bpf_map_get_next_key(fd, key, next);
+		bpf_map_delete_elem(fd, key);
+		memcpy(key, next, sizeof(key));
+	}
 }
 
 void lab_reset(struct lab *lab, bool redirect)

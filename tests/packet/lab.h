@@ -109,6 +109,7 @@ void lab_port(struct lab_row *row, __u32 backend, __u16 port, const struct lab_r
 /* A client's row in one of the tables.  lab_get returns NULL if there is none. */
 void lab_key(struct lab_row *row, bool ipv6, enum host client, __u16 port, __u16 service);
 const struct lab_row *lab_get(const struct lab_picture *picture, enum lab_table table, const struct lab_row *key);
+bool lab_find(struct lab *lab, enum lab_table table, struct lab_row *row); /* reads the row of that key, if there is one */
 void lab_put(struct lab *lab, enum lab_table table, const struct lab_row *row);
 void lab_delete(struct lab *lab, enum lab_table table, const struct lab_row *row);
 void lab_clear(struct lab *lab, enum lab_table table); /* all of its rows */

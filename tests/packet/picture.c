@@ -17,6 +17,11 @@ const struct lab_row *lab_get(const struct lab_picture *picture, enum lab_table 
 	return NULL;
 }
 
+bool lab_find(struct lab *lab, enum lab_table table, struct lab_row *row)
+{
+	return !bpf_map_lookup_elem(lab_table_fd(lab, table), row->key, row->client);
+}
+
 static void look_at_rows(struct lab *lab, struct lab_picture *picture, enum lab_table table)
 {
 	struct lab_row *row = picture->rows[table];

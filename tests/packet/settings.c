@@ -16,6 +16,35 @@ static void put(struct lab *lab, const struct bpf_map *map, const void *key, con
 		 bpf_map__name(map));
 }
 
+void lab_drop_table(struct lab *lab, __u16 service)
+{
+	__u32 slot = service;
+
+	bpf_map__delete_elem(lab->bpf->maps.dispatch, &slot, sizeof(slot), 0);
+	lab->active[service] = NOBODY;
+}
+
+static void change_backend(struct lab *lab, __u32 id, enum teal_health health, bool reset)
+{
+	const struct bpf_map *map = lab->bpf->maps.backends;
+	struct teal_backend row;
+
+	lab_must(bpf_map__lookup_elem(map, &id, sizeof(id), &row, sizeof(row), 0), "backends");
+	row.health = health;
+	row.reset = reset;
+	put(lab, map, &id, &row);
+}
+
+void lab_health(struct lab *lab, __u32 backend, enum teal_health health)
+{
+	change_backend(lab, backend, health, false);
+}
+
+void lab_cut(struct lab *lab, __u32 backend, bool reset)
+{
+	change_backend(lab, backend, TEAL_UP, reset);
+}
+
 void lab_preview(struct lab *lab, __u16 service, enum host client, int bits, enum host backend)
 {
 	const bool ipv6 = service > 2;
