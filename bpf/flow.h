@@ -193,6 +193,15 @@ static __always_inline void flow_revive(struct teal_flow *flow, const struct seg
 		flow_client_ends(flow, s);
 }
 
+/*
+ * What was found in neither table, flows first, may have moved from the one to the other in between, by another CPU's
+ * packet: flows are looked into once more.
+ */
+static __always_inline struct teal_flow *flow_moved(const struct segment *s, const bool ipv6)
+{
+	return bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+}
+
 /* A TCP packet of a client whose flow is not open: it begins one, proves one, or is the last of one. */
 static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct segment *s, struct choice *choice,
 					  const bool ipv6)
@@ -218,6 +227,8 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 			return flow_confirm(&pending, s, flow, ipv6);
 		return 0;
 	}
+	if (!flow && !found)
+		flow = flow_moved(s, ipv6);
 	if (!flow)
 		return AS_ANSWER(TEAL_PASS_NO_FLOW);
 	if (flow_is_cut(flow, s))
@@ -260,6 +271,11 @@ static __always_inline int flow_enter_udp(struct teal_flow *flow, const struct s
 		flow_delete(flow, s, ipv6);
 	}
 	found = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
+	if (!flow && !found) {
+		flow = flow_moved(s, ipv6);
+		if (flow)
+			return choose(choice, flow->backend, flow->source_port);
+	}
 	if (!found || !m)
 		return flow_begin(s, picked, choice, ipv6);
 	pending = *found; /* at once, as above */
@@ -376,6 +392,8 @@ static __always_inline int flow_return(const struct segment *s, __u32 backend, c
 		if (row.backend == backend)
 			return flow_return_pending(&row, flow, s, ipv6);
 	}
+	if (!flow && !pending)
+		flow = flow_moved(s, ipv6);
 	if (!flow || flow->backend != backend)
 		return false;
 	if (flow_is_cut(flow, s))
