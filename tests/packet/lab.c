@@ -352,7 +352,7 @@ int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, st
 	struct __sk_buff skb = { .ifindex = device, .gso_size = segment };
 	const struct bpf_program *programs[] = { lab->bpf->progs.teal_xdp, lab->bpf->progs.teal_ingress,
 						 lab->bpf->progs.teal_egress };
-	static __u8 out[FRAME_ROOM + 64];
+	static _Thread_local __u8 out[FRAME_ROOM + 64];
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->length, .data_out = out,
 		    .data_size_out = sizeof(out));
 

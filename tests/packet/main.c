@@ -22,7 +22,8 @@ struct test {
 static const struct rows *const all[] = { &rows_tcp,     &rows_ends,	 &rows_reuse, &rows_udp, &rows_layers,
 					  &rows_headers, &rows_topology, &rows_sweep, &rows_wire,
 					  &rows_refuse,  &rows_source, &rows_fragments, &rows_icmp, &rows_icmp_source,
-					  &rows_control, &rows_local,  &rows_evidence,  &rows_ports };
+					  &rows_control, &rows_local,  &rows_evidence,  &rows_ports,
+					  &rows_cpus };
 
 static struct lab lab, small_lab;
 static struct test tests[8192];

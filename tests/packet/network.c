@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct host_row hosts[HOSTS] = {
 	[NOBODY] = { "nobody", "0.0.0.0", "::", NO_DEVICE, 0 },
@@ -136,6 +137,18 @@ void network_forwarding(bool on)
 {
 	setting("/proc/sys/net/ipv4/conf/front/forwarding", on ? "1" : "0");
 	setting("/proc/sys/net/ipv6/conf/front/forwarding", on ? "1" : "0");
+}
+
+void network_cpu(int cpu)
+{
+	const int cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int i = 0; i < cpus; i++)
+		if (cpu < 0 || i == cpu % cpus)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
 }
 
 void network_neighbour(enum host host, bool known)

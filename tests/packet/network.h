@@ -66,6 +66,9 @@ const char *network_device_name(__u32 id);
 /* Whether the edge forwards what comes in at `front`. */
 void network_forwarding(bool on);
 
+/* Ties the thread to a CPU, as far as there are so many; -1: to none. */
+void network_cpu(int cpu);
+
 /* Whether the link address of a silent or lost host is known. */
 void network_neighbour(enum host host, bool known);
 

@@ -175,6 +175,9 @@ static void run_step(struct run *run)
 	case NEIGHBOUR:
 		network_neighbour(step->host, true);
 		break;
+	case ON_CPU:
+		network_cpu(step->seconds);
+		break;
 	case RESET:
 		lab_cut(run->lab, lab_backend(step->host, ipv6, run->protocol), true);
 		break;
@@ -250,6 +253,7 @@ void row_run(struct lab *lab, const struct row *row, const struct combination *c
 
 	run = (struct run){ .lab = lab, .row = row, .combination = combination, .protocol = row->udp ? UDP : TCP };
 	run_where[0] = '\0';
+	network_cpu(-1);
 	lab_reset(lab, !combination->stack);
 	if (row->run) {
 		row->run(lab, row, combination);

@@ -64,6 +64,7 @@ enum act {
 	NO_FORWARDING, /* the edge no longer forwards from the clients' device */
 	FORWARDING,    /* it does again, and what was remembered of that is forgotten */
 	NEIGHBOUR,     /* .host's link address becomes known */
+	ON_CPU,	       /* from here on packets run on the CPU of number .seconds */
 	RESET,	       /* .host's connections are to be ended */
 	PAUSE,	       /* new flows wait for .seconds */
 	PREVIEW,       /* the client's new flows go to .host */
@@ -147,7 +148,7 @@ struct rows {
 
 extern const struct rows rows_tcp, rows_ends, rows_reuse, rows_udp, rows_layers, rows_headers, rows_topology;
 extern const struct rows rows_sweep, rows_wire, rows_refuse, rows_source, rows_fragments, rows_icmp, rows_icmp_source;
-extern const struct rows rows_control, rows_local, rows_evidence, rows_ports;
+extern const struct rows rows_control, rows_local, rows_evidence, rows_ports, rows_cpus;
 
 #define ROW(sentence_, ...) { .sentence = (sentence_), .file = __FILE__, .line = __LINE__, __VA_ARGS__ }
 #define ROWS(name_, array) { .name = (name_), .rows = (array), .count = sizeof(array) / sizeof(*(array)) }
