@@ -169,11 +169,61 @@ static void colors_have_names(void)
 	CU_ASSERT_STRING_EQUAL(color_name((enum teal_color)77), "none");
 }
 
+static void prefixes_are_read_and_written(void)
+{
+	static const struct {
+		const char *text, *written; /* NULL: refused */
+		unsigned int bits;
+		const char *inside, *outside;
+	} rows[] = {
+		{ "192.0.2.0/24", "192.0.2.0/24", 120, "192.0.2.255", "192.0.3.0" },
+		{ "192.0.2.77/24", "192.0.2.0/24", 120, "192.0.2.1", "192.0.1.77" },
+		{ "192.0.2.128/25", "192.0.2.128/25", 121, "192.0.2.200", "192.0.2.127" },
+		{ "192.0.2.7", "192.0.2.7", 128, "192.0.2.7", "192.0.2.6" },
+		{ "192.0.2.7/32", "192.0.2.7", 128, "192.0.2.7", "192.0.2.8" },
+		{ "0.0.0.0/0", "0.0.0.0/0", 96, "203.0.113.9", "2001:db8::1" },
+		{ "2001:db8::/32", "2001:db8::/32", 32, "2001:db8:ffff::1", "2001:db9::1" },
+		{ "2001:db8::1:2:3/113", "2001:db8::1:2:0/113", 113, "2001:db8::1:2:7fff", "2001:db8::1:2:8000" },
+		{ "::/0", "::/0", 0, "2001:db8::1", NULL },
+		{ "192.0.2.0/33", NULL, 0, NULL, NULL },
+		{ "2001:db8::/129", NULL, 0, NULL, NULL },
+		{ "192.0.2.0/", NULL, 0, NULL, NULL },
+		{ "192.0.2.0/+8", NULL, 0, NULL, NULL },
+		{ "192.0.2.0/8x", NULL, 0, NULL, NULL },
+		{ "192.0.2.0/4294967304", NULL, 0, NULL, NULL },
+		{ "192.0.2/24", NULL, 0, NULL, NULL },
+		{ "::ffff:192.0.2.1/128", NULL, 0, NULL, NULL },
+		{ "home", NULL, 0, NULL, NULL },
+		{ "", NULL, 0, NULL, NULL },
+		{ "/8", NULL, 0, NULL, NULL },
+		{ "1111111111111111111111111111111111111111111111111111111111111111111111111/8", NULL, 0, NULL, NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[ADDRESS_TEXT_SIZE];
+		struct prefix prefix = { 0 };
+		__u8 address[16];
+		int error = prefix_parse(rows[i].text, &prefix);
+
+		ROW_CHECK(error == (rows[i].written ? 0 : -EINVAL), "%s: returned %d", rows[i].text, error);
+		if (error || !rows[i].written)
+			continue;
+		ROW_CHECK(prefix.bits == rows[i].bits, "%s: %u bits", rows[i].text, prefix.bits);
+		ROW_CHECK(!strcmp(prefix_format(&prefix, text), rows[i].written), "%s: written %s", rows[i].text, text);
+		ROW_CHECK(!address_parse(rows[i].inside, address) && prefix_holds(&prefix, address), "%s holds %s",
+			  rows[i].text, rows[i].inside);
+		if (rows[i].outside)
+			ROW_CHECK(!address_parse(rows[i].outside, address) && !prefix_holds(&prefix, address),
+				  "%s does not hold %s", rows[i].text, rows[i].outside);
+	}
+}
+
 CU_TestInfo address_tests[] = {
 	{ "addresses are read and written", addresses_are_read_and_written },
 	{ "an IPv4 address is kept IPv4-mapped", an_ipv4_address_is_kept_mapped },
 	{ "endpoints are read and written", endpoints_are_read_and_written },
 	{ "listens are read and written", listens_are_read_and_written },
 	{ "colors have names", colors_have_names },
+	{ "prefixes are read and written", prefixes_are_read_and_written },
 	CU_TEST_INFO_NULL,
 };

@@ -123,6 +123,70 @@ const char *listen_format(const struct endpoint *endpoint, enum teal_protocol pr
 	return text;
 }
 
+/* What is behind the first `bits` of 128 becomes zero. */
+static void address_mask(__u8 address[16], unsigned int bits)
+{
+	for (unsigned int byte = 0; byte < 16; byte++) {
+		unsigned int keep = bits > byte * 8 ? bits - byte * 8 : 0;
+
+		if (keep < 8)
+			address[byte] &= (__u8)(0xff00U >> keep);
+	}
+}
+
+int prefix_parse(const char *text, struct prefix *ret)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash ? (size_t)(slash - text) : strlen(text);
+	struct prefix prefix = { .bits = 128 };
+	char address[INET6_ADDRSTRLEN];
+	unsigned int all, bits = 0;
+
+	if (length >= sizeof(address))
+		return -EINVAL;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	if (address_parse(address, prefix.address))
+		return -EINVAL;
+	if (slash) {
+		size_t digits = strspn(slash + 1, "0123456789");
+
+		if (!digits || digits > 3 || slash[1 + digits])
+			return -EINVAL;
+		all = address_is_ipv4(prefix.address) ? 32 : 128;
+		for (const char *digit = slash + 1; *digit; digit++)
+			bits = bits * 10 + (unsigned int)(*digit - '0');
+		if (bits > all)
+			return -EINVAL;
+		prefix.bits = 128 - all + bits;
+	}
+	address_mask(prefix.address, prefix.bits);
+	*ret = prefix;
+	return 0;
+}
+
+const char *prefix_format(const struct prefix *prefix, char text[ADDRESS_TEXT_SIZE])
+{
+	bool ipv4 = address_is_ipv4(prefix->address) && prefix->bits >= 96;
+	char address[ADDRESS_TEXT_SIZE];
+
+	address_format(prefix->address, address);
+	if (prefix->bits == 128)
+		snprintf(text, ADDRESS_TEXT_SIZE, "%.45s", address);
+	else
+		snprintf(text, ADDRESS_TEXT_SIZE, "%.45s/%u", address, ipv4 ? prefix->bits - 96 : prefix->bits);
+	return text;
+}
+
+bool prefix_holds(const struct prefix *prefix, const __u8 address[16])
+{
+	unsigned int bytes = prefix->bits / 8, rest = prefix->bits % 8;
+
+	if (memcmp(prefix->address, address, bytes) != 0)
+		return false;
+	return !rest || !((prefix->address[bytes] ^ address[bytes]) >> (8 - rest));
+}
+
 static const char *const color_names[] = {
 	[TEAL_BLUE] = "blue",
 	[TEAL_GREEN] = "green",

@@ -37,6 +37,17 @@ const char *endpoint_format(const struct endpoint *endpoint, char text[ADDRESS_T
 int listen_parse(const char *text, struct endpoint *ret_endpoint, enum teal_protocol *ret_protocol);
 const char *listen_format(const struct endpoint *endpoint, enum teal_protocol protocol, char text[ADDRESS_TEXT_SIZE]);
 
+/* The addresses that begin alike. */
+struct prefix {
+	__u8 address[16];  /* zeros behind the bits that count */
+	unsigned int bits; /* of 128: IPv4's 32 are the last of them */
+};
+
+/* "198.51.100.0/24", "2001:db8::/32", or one address.  Returns 0 or -EINVAL. */
+int prefix_parse(const char *text, struct prefix *ret);
+const char *prefix_format(const struct prefix *prefix, char text[ADDRESS_TEXT_SIZE]);
+bool prefix_holds(const struct prefix *prefix, const __u8 address[16]);
+
 /* "blue" or "green".  Returns 0 or -EINVAL. */
 int color_parse(const char *text, enum teal_color *ret);
 const char *color_name(enum teal_color color);

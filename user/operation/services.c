@@ -50,7 +50,10 @@ int service_create(const struct tables *t, const char *name, const struct endpoi
 	struct service s = {
 		.listen = *listen,
 		.protocol = protocol,
-		.info = { .active = active, .previous = TEAL_NO_COLOR },
+		.info = { .active = active,
+			  .previous = TEAL_NO_COLOR,
+			  .canary = TEAL_NO_COLOR,
+			  .preview = TEAL_NO_COLOR },
 	};
 	struct teal_service_info old = {};
 	const struct teal_source none = {};

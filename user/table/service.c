@@ -34,15 +34,22 @@ static bool service_read(const struct tables *t, const struct teal_service_key *
 	return true;
 }
 
-/* A switch that was killed between the slot and service_info: the slot is right. */
+/* What was killed between a slot and service_info, or a flag and service_info: slot and flag are right. */
 static void service_reconcile(const struct tables *t, struct service *s)
 {
-	enum teal_color active;
+	unsigned int table = SLOT_TABLES;
+	int error = slot_find(t, s->id, s->info.name, &table);
 
-	if (slot_get(t, s->id, s->info.name, &active) || active == s->info.active)
+	if (!(s->flags & TEAL_SERVICE_PREVIEW))
+		s->info.preview = TEAL_NO_COLOR;
+	if (table == SLOT_CANARY)
+		return;
+	s->info.canary = TEAL_NO_COLOR;
+	s->info.canary_percent = 0;
+	if (error || table == s->info.active)
 		return;
 	s->info.previous = s->info.active;
-	s->info.active = active;
+	s->info.active = table;
 }
 
 /* As service_list(), in no order and as service_info has them. */

@@ -8,7 +8,7 @@
 
 struct service {
 	__u16 id;
-	struct teal_service_info info; /* `active` as the slot in dispatch says, if there is one */
+	struct teal_service_info info; /* `active`, `canary` and `preview` as slot and flags say: they are the truth */
 	struct endpoint listen;
 	enum teal_protocol protocol;
 	__u16 flags; /* TEAL_SERVICE_* of its row in services */

@@ -22,49 +22,92 @@ static __u32 pinned_id(const char *path)
 	return info.id;
 }
 
-static char *color_path(const struct tables *t, const char *name, enum teal_color color, const char *suffix)
+static char *slot_path(const struct tables *t, const char *name, unsigned int table, const char *suffix)
 {
-	return table_path(t, "tables/%s/%s%s", name, color_name(color), suffix);
+	return table_path(t, "tables/%s/%s%s", name, table == SLOT_CANARY ? "canary" : color_name(table), suffix);
 }
 
-int slot_get(const struct tables *t, __u16 service, const char *name, enum teal_color *ret)
+int slot_find(const struct tables *t, __u16 service, const char *name, unsigned int *ret_table)
 {
 	__u32 slot = service, id = 0;
 	int error = table_get(t, TABLE_dispatch, &slot, &id);
 
 	if (error)
 		return error;
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++) {
-		_cleanup_free_ char *path = color_path(t, name, color, "");
-		_cleanup_free_ char *successor = color_path(t, name, color, "~");
+	for (unsigned int table = 0; table < SLOT_TABLES; table++) {
+		_cleanup_free_ char *path = slot_path(t, name, table, "");
+		_cleanup_free_ char *successor = slot_path(t, name, table, "~");
 
 		if (!path || !successor)
 			return -ENOMEM;
 		if (id == pinned_id(path) || id == pinned_id(successor)) {
-			*ret = color;
+			*ret_table = table;
 			return 0;
 		}
 	}
 	return -ENOENT;
 }
 
-int slot_put(const struct tables *t, __u16 service, const char *name, enum teal_color color)
+int slot_get(const struct tables *t, __u16 service, const char *name, enum teal_color *ret)
 {
-	_cleanup_free_ char *path = color_path(t, name, color, "");
-	_cleanup_close_ int table = path ? bpf_obj_get(path) : -1;
+	struct teal_service_info info;
+	__u32 id = service;
+	unsigned int table = 0;
+	int error = slot_find(t, service, name, &table);
+
+	if (!error && table == SLOT_CANARY)
+		error = table_get(t, TABLE_service_info, &id, &info);
+	if (error)
+		return error;
+	*ret = table == SLOT_CANARY ? info.active : (enum teal_color)table;
+	return 0;
+}
+
+/* Puts the table pinned as `name` into a slot of either array. */
+static int slot_fill(const struct tables *t, enum table array, __u16 service, const char *name, unsigned int table)
+{
+	_cleanup_free_ char *path = slot_path(t, name, table, "");
+	_cleanup_close_ int fd = path ? bpf_obj_get(path) : -1;
 	__u32 slot = service;
 
 	if (!path)
 		return -ENOMEM;
-	return table < 0 ? -errno : table_put(t, TABLE_dispatch, &slot, &table);
+	return fd < 0 ? -errno : table_put(t, array, &slot, &fd);
+}
+
+static int slot_empty(const struct tables *t, enum table array, __u16 service)
+{
+	__u32 slot = service;
+	int error = table_delete(t, array, &slot);
+
+	return error == -ENOENT ? 0 : error;
+}
+
+int slot_put(const struct tables *t, __u16 service, const char *name, unsigned int table)
+{
+	return slot_fill(t, TABLE_dispatch, service, name, table);
 }
 
 int slot_clear(const struct tables *t, __u16 service)
 {
-	__u32 slot = service;
-	int error = table_delete(t, TABLE_dispatch, &slot);
+	return slot_empty(t, TABLE_dispatch, service);
+}
 
-	return error == -ENOENT ? 0 : error;
+int slot_preview_put(const struct tables *t, __u16 service, const char *name, enum teal_color color)
+{
+	_cleanup_free_ char *path = slot_path(t, name, color, "");
+	__u32 slot = service, id = 0;
+
+	if (!path)
+		return -ENOMEM;
+	if (!table_get(t, TABLE_previews, &slot, &id) && id == pinned_id(path))
+		return 0;
+	return slot_fill(t, TABLE_previews, service, name, color);
+}
+
+int slot_preview_clear(const struct tables *t, __u16 service)
+{
+	return slot_empty(t, TABLE_previews, service);
 }
 
 /* A filled table that no packet sees yet.  Returns its descriptor or a negative errno. */
@@ -102,19 +145,45 @@ static int directory_make(const struct tables *t, const char *name)
 	return 0;
 }
 
+/* What stands in the table pinned at `path`. */
+static int table_read(const char *path, __u32 **ret, __u32 *ret_size)
+{
+	_cleanup_free_ __u32 *keys = NULL, *found = NULL;
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info), position, count;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
+		return -errno;
+	count = info.max_entries;
+	keys = calloc(count, sizeof(*keys));
+	found = calloc(count, sizeof(*found));
+	if (!keys || !found)
+		return -ENOMEM;
+	if (bpf_map_lookup_batch(fd, NULL, &position, keys, found, &count, NULL) && errno != ENOENT)
+		return -errno;
+	if (count != info.max_entries)
+		return -EIO;
+	*ret_size = count;
+	*ret = found;
+	found = NULL;
+	return 0;
+}
+
+int slot_table_read(const struct tables *t, const char *name, unsigned int table, __u32 **ret, __u32 *ret_size)
+{
+	_cleanup_free_ char *path = slot_path(t, name, table, "");
+
+	return path ? table_read(path, ret, ret_size) : -ENOMEM;
+}
+
 /* Whether the table pinned at `path` is filled just so. */
 static bool table_is_same(const char *path, const __u32 *slots, __u32 size)
 {
-	_cleanup_free_ __u32 *keys = calloc(size, sizeof(*keys)), *found = calloc(size, sizeof(*found));
-	_cleanup_close_ int fd = bpf_obj_get(path);
-	struct bpf_map_info info = {};
-	__u32 length = sizeof(info), position, count = size;
+	_cleanup_free_ __u32 *found = NULL;
+	__u32 count = 0;
 
-	if (fd < 0 || !keys || !found || bpf_obj_get_info_by_fd(fd, &info, &length) || info.max_entries != size)
-		return false;
-	if (bpf_map_lookup_batch(fd, NULL, &position, keys, found, &count, NULL) && errno != ENOENT)
-		return false;
-	return count == size && !memcmp(slots, found, size * sizeof(*slots));
+	return !table_read(path, &found, &count) && count == size && !memcmp(slots, found, size * sizeof(*slots));
 }
 
 int slot_recover(const struct tables *t, __u16 service, const char *name)
@@ -124,9 +193,9 @@ int slot_recover(const struct tables *t, __u16 service, const char *name)
 
 	if (error && error != -ENOENT)
 		return error;
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++) {
-		_cleanup_free_ char *path = color_path(t, name, color, "");
-		_cleanup_free_ char *successor = color_path(t, name, color, "~");
+	for (unsigned int table = 0; table < SLOT_TABLES; table++) {
+		_cleanup_free_ char *path = slot_path(t, name, table, "");
+		_cleanup_free_ char *successor = slot_path(t, name, table, "~");
 		__u32 left = pinned_id(successor);
 
 		if (!path || !successor)
@@ -137,21 +206,21 @@ int slot_recover(const struct tables *t, __u16 service, const char *name)
 	return 0;
 }
 
-/* Puts the color into the slot unless it stands there: each swap costs a grace period. */
-static int slot_put_once(const struct tables *t, __u16 service, const char *name, enum teal_color color)
+/* Puts the table into the slot unless it stands there: each swap costs a grace period. */
+static int slot_put_once(const struct tables *t, __u16 service, const char *name, unsigned int table)
 {
-	enum teal_color now;
+	unsigned int now;
 
-	if (!slot_get(t, service, name, &now) && now == color)
+	if (!slot_find(t, service, name, &now) && now == table)
 		return 0;
-	return slot_put(t, service, name, color);
+	return slot_put(t, service, name, table);
 }
 
-int slot_table_replace(const struct tables *t, __u16 service, const char *name, enum teal_color color, bool active,
+int slot_table_replace(const struct tables *t, __u16 service, const char *name, unsigned int table, bool in_slot,
 		       const __u32 *slots, __u32 size)
 {
-	_cleanup_free_ char *path = color_path(t, name, color, ""), *successor = color_path(t, name, color, "~");
-	_cleanup_close_ int table = -1;
+	_cleanup_free_ char *path = slot_path(t, name, table, ""), *successor = slot_path(t, name, table, "~");
+	_cleanup_close_ int fd = -1;
 	__u32 slot = service;
 	int error;
 
@@ -163,22 +232,22 @@ int slot_table_replace(const struct tables *t, __u16 service, const char *name, 
 	if (error)
 		return error;
 	if (table_is_same(path, slots, size))
-		return active ? slot_put_once(t, service, name, color) : 0;
-	table = table_make(slots, size);
-	if (table < 0)
-		return table;
-	if (bpf_obj_pin(table, successor))
+		return in_slot ? slot_put_once(t, service, name, table) : 0;
+	fd = table_make(slots, size);
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_pin(fd, successor))
 		return -errno;
-	if (active)
-		error = table_put(t, TABLE_dispatch, &slot, &table);
+	if (in_slot)
+		error = table_put(t, TABLE_dispatch, &slot, &fd);
 	if (!error && rename(successor, path))
 		error = -errno;
 	return error;
 }
 
-int slot_table_remove(const struct tables *t, const char *name, enum teal_color color)
+int slot_table_remove(const struct tables *t, const char *name, unsigned int table)
 {
-	_cleanup_free_ char *path = color_path(t, name, color, ""), *successor = color_path(t, name, color, "~");
+	_cleanup_free_ char *path = slot_path(t, name, table, ""), *successor = slot_path(t, name, table, "~");
 
 	if (!path || !successor)
 		return -ENOMEM;
@@ -194,8 +263,8 @@ int slot_tables_remove(const struct tables *t, const char *name)
 
 	if (!own)
 		return -ENOMEM;
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++)
-		error = slot_table_remove(t, name, color);
+	for (unsigned int table = 0; table < SLOT_TABLES && !error; table++)
+		error = slot_table_remove(t, name, table);
 	if (!error && rmdir(own) && errno != ENOENT)
 		error = -errno;
 	return error;
