@@ -34,3 +34,15 @@ int argument_time(const char *option, const char *text, unsigned int *ret, struc
 	*ret = number * seconds;
 	return 0;
 }
+
+int argument_percent(const char *text, unsigned int *ret, struct error *e)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number = strtoul(text, NULL, 10);
+
+	if (!digits || digits > 3 || (text[digits] && strcmp(text + digits, "%") != 0) || number > 100)
+		return error_set(e, EXIT_USAGE, EINVAL, "'%s' is no share: write a whole number from 0 to 100, such as 5 or 5%%",
+				 text);
+	*ret = number;
+	return 0;
+}

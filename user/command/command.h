@@ -11,19 +11,25 @@
 #include "common/error.h"
 #include "table/service.h"
 
+#define FROM_MAX 256
+
 /* What was asked for. */
 struct command_options {
 	const char *pin_dir, *state_dir, *config_file;
 	bool json, quiet, no_color;
-	bool force, wait, verdicts;
+	bool force, wait, verdicts, reset, off;
 	unsigned int wait_seconds; /* with `wait`; 0: until it is done */
+	unsigned int max_seconds; /* 0: not given */
 	const char *color, *client;
+	const char *from[FROM_MAX]; /* --from, as often as it was given */
+	unsigned int from_count;
 	unsigned int limit; /* 0: no limit */
 };
 
 struct command_context {
 	struct command_options options;
 	struct tables *tables; /* NULL for a command that needs none */
+	bool lines;	       /* JSON: one object a line, for events came before the answer */
 };
 
 /* Options that only some commands take, as bits. */
@@ -35,6 +41,10 @@ enum {
 	OPTION_CLIENT = 16,
 	OPTION_LIMIT = 32,
 	OPTION_CONFIG = 64,
+	OPTION_RESET = 128,
+	OPTION_MAX = 256,
+	OPTION_FROM = 512,
+	OPTION_OFF = 1024,
 };
 
 struct command {
@@ -60,6 +70,10 @@ COMMAND(status);
 COMMAND(switch);
 COMMAND(rollback);
 COMMAND(drain);
+COMMAND(canary);
+COMMAND(preview);
+COMMAND(pause);
+COMMAND(resume);
 COMMAND(backends);
 COMMAND(flows);
 COMMAND(doctor);
@@ -73,11 +87,21 @@ int argument_color(const char *text, enum teal_color *ret, struct error *e);
 int argument_number(const char *option, const char *text, unsigned int *ret, struct error *e);
 int argument_time(const char *option, const char *text, unsigned int *ret, struct error *e);
 
+/* A whole number from 0 to 100, with or without a % behind it. */
+int argument_percent(const char *text, unsigned int *ret, struct error *e);
+
 /*
  * Waits until a color has no live flows, telling how many are left on the way.
  * Returns 0, or -ETIMEDOUT with a sentence (EXIT_DEADLINE), or another negative errno with one.
  */
 int drain_wait(struct command_context *c, const struct service *s, enum teal_color color, __u64 *ret_left,
 	       struct error *e);
+
+/*
+ * What a service is in besides its color: canary, preview, pause, resets.  conditions_json() adds them to its object;
+ * conditions_print() says them, a line each.  Returns 0, or a negative errno with a sentence.
+ */
+int conditions_json(const struct tables *t, const struct service *s, json_t *object, struct error *e);
+void conditions_print(const json_t *service);
 
 #endif

@@ -20,8 +20,15 @@ static const struct command commands[] = {
 	  switch_print, "send new connections to a color, in one step" },
 	{ "rollback", "SERVICE [--force]", 1, 1, OPTION_FORCE, true, rollback_run, rollback_print,
 	  "switch back to the previous color" },
-	{ "drain", "SERVICE [COLOR] [--wait[=T]]", 1, 2, OPTION_WAIT, true, drain_run, drain_print,
-	  "connections left on the color that is not active; wait until there are none" },
+	{ "drain", "SERVICE [COLOR] [--wait[=T]] [--reset] [--force]", 1, 2, OPTION_WAIT | OPTION_RESET | OPTION_FORCE,
+	  true, drain_run, drain_print, "connections left on the color that is not active; wait for their end, or end them" },
+	{ "canary", "SERVICE COLOR PERCENT | off [--force]", 2, 3, OPTION_FORCE, true, canary_run, canary_print,
+	  "give a share of the new connections to the color that is not active" },
+	{ "preview", "SERVICE COLOR --from PREFIX... | --off [--force]", 1, -1, OPTION_FROM | OPTION_OFF | OPTION_FORCE,
+	  true, preview_run, preview_print, "give a color to some clients only" },
+	{ "pause", "SERVICE [--max T]", 1, 1, OPTION_MAX, true, pause_run, pause_print,
+	  "hold new connections back for a while, keep the others" },
+	{ "resume", "SERVICE", 1, 1, 0, true, resume_run, resume_print, "let new connections in again" },
 	{ "backends", "SERVICE COLOR [ADDRESS:PORT...]", 2, -1, 0, true, backends_run, backends_print,
 	  "show a color's backends, or replace them" },
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
@@ -81,6 +88,8 @@ static const struct option long_options[] = {
 	{ "wait", optional_argument, NULL, 'w' },      { "verdicts", no_argument, NULL, 'v' },
 	{ "color", required_argument, NULL, 'c' },     { "client", required_argument, NULL, 'l' },
 	{ "limit", required_argument, NULL, 'm' },     { "config", required_argument, NULL, 'g' },
+	{ "reset", no_argument, NULL, 'r' },	       { "max", required_argument, NULL, 'x' },
+	{ "from", required_argument, NULL, 'F' },      { "off", no_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },	       { "version", no_argument, NULL, 'V' },
 	{},
 };
@@ -99,6 +108,15 @@ static int option_take(int option, struct command_options *o, unsigned int *spec
 	case 'c': *special |= OPTION_COLOR; o->color = optarg; return 0;
 	case 'l': *special |= OPTION_CLIENT; o->client = optarg; return 0;
 	case 'g': *special |= OPTION_CONFIG; o->config_file = optarg; return 0;
+	case 'r': *special |= OPTION_RESET; o->reset = true; return 0;
+	case 'o': *special |= OPTION_OFF; o->off = true; return 0;
+	case 'x': *special |= OPTION_MAX; return argument_time("max", optarg, &o->max_seconds, e);
+	case 'F':
+		*special |= OPTION_FROM;
+		if (o->from_count == FROM_MAX)
+			return error_set(e, EXIT_USAGE, E2BIG, "--from was given more than %u times: name wider prefixes", FROM_MAX);
+		o->from[o->from_count++] = optarg;
+		return 0;
 	case 'm': *special |= OPTION_LIMIT; return argument_number("limit", optarg, &o->limit, e);
 	case 'w':
 		*special |= OPTION_WAIT;
@@ -120,7 +138,9 @@ static int command_run(const struct command *command, struct command_context *c,
 	if (!error)
 		error = command->run(c, argc, argv, &answer, e);
 	if (answer && !c->options.quiet) {
-		if (c->options.json && json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0)
+		const size_t form = (c->lines ? JSON_COMPACT : JSON_INDENT(2)) | JSON_REAL_PRECISION(6);
+
+		if (c->options.json && json_dumpf(answer, stdout, form) == 0)
 			printf("\n");
 		else if (!c->options.json)
 			command->print(c, answer);

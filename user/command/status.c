@@ -87,7 +87,7 @@ static int service_json(const struct tables *t, const struct service *s, json_t 
 			 color_or_null(s->info.previous), "generation", (json_int_t)s->info.generation, "switched_at",
 			 time_or_null(s->info.switched_at), "colors", "blue", color_json(t, list, count, TEAL_BLUE), "green",
 			 color_json(t, list, count, TEAL_GREEN));
-	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	return *ret ? conditions_json(t, s, *ret, e) : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
 /* Packets by reason, summed over the CPUs. */
@@ -233,6 +233,7 @@ static void service_print(const json_t *service)
 		       json_is_string(previous) ? " from " : "",
 		       json_is_string(previous) ? json_string_value(previous) : "", style_none());
 	printf("\n");
+	conditions_print(service);
 	color_rows(grid, service, "blue", !strcmp(active, "blue"));
 	color_rows(grid, service, "green", !strcmp(active, "green"));
 	grid_print(grid, 1);

@@ -10,20 +10,26 @@
 #include "common/cleanup.h"
 #include "operation/lock.h"
 
-/* Switches one service and appends what came of it to the list.  The lock is held. */
-static int switch_one(struct command_context *c, struct service *s, enum teal_color color, json_t *list,
-		      struct error *e)
+static json_t *result_json(const struct service *s, const struct switch_result *r)
 {
-	struct switch_result result;
-	int error = switch_color(c->tables, c->options.state_dir, s, color, c->options.force, &result, e);
+	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:I, s:o}", "service", s->info.name, "from", color_name(r->from), "to",
+			 color_name(r->to), "generation", (json_int_t)r->generation, "milliseconds", r->milliseconds,
+			 "draining", (json_int_t)r->draining, "canary_ended",
+			 r->canary == TEAL_NO_COLOR ? json_null() : json_string(color_name(r->canary)));
+}
 
-	if (error)
-		return error;
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:f, s:I}", "service", s->info.name, "from",
-					      color_name(result.from), "to", color_name(result.to), "generation",
-					      (json_int_t)result.generation, "milliseconds", result.milliseconds,
-					      "draining", (json_int_t)result.draining));
-	return 0;
+/* All of them or none.  The lock is held. */
+static int switch_all(struct command_context *c, struct service *services, unsigned int count, enum teal_color color,
+		      json_t *list, struct error *e)
+{
+	_cleanup_free_ struct switch_result *results = calloc(count, sizeof(*results));
+	int error = results ? switch_services(c->tables, c->options.state_dir, services, count, color, c->options.force,
+					      results, e) :
+			      error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+
+	for (unsigned int i = 0; i < count && !error; i++)
+		json_array_append_new(list, result_json(&services[i], &results[i]));
+	return error;
 }
 
 /* One service's answer stands alone, several stand in a list, and none is no answer. */
@@ -66,10 +72,8 @@ int switch_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	}
 	for (int i = 0; i < count && !error; i++)
 		error = service_find(c->tables, argv[i], &services[i], e);
-	for (int i = 0; i < count && !error; i++) /* all of them, before the first is switched */
-		error = switch_check(c->tables, &services[i], color, c->options.force, e);
-	for (int i = 0; i < count && !error; i++)
-		error = switch_one(c, &services[i], color, list, e);
+	if (!error)
+		error = switch_all(c, services, count, color, list, e);
 	*ret_answer = answer_of(list);
 	close_p(&lock);
 	lock = -1;
@@ -81,6 +85,7 @@ int switch_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 int rollback_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
 {
 	_cleanup_close_ int lock = lock_take(c->options.pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
+	enum teal_color back;
 	struct service s;
 	json_t *list;
 	int error = lock < 0 ? lock : service_find(c->tables, argv[0], &s, e);
@@ -88,19 +93,21 @@ int rollback_run(struct command_context *c, int argc, char **argv, json_t **ret_
 	(void)argc;
 	if (error)
 		return error;
-	if (s.info.previous == TEAL_NO_COLOR)
+	/* The last step was the canary, if there is one: that is what is taken back, and no more. */
+	back = s.info.canary != TEAL_NO_COLOR ? s.info.active : s.info.previous;
+	if (back == TEAL_NO_COLOR)
 		return error_set(e, EXIT_REFUSED, ENOENT,
 				 "%s was never switched, so there is nothing to go back to: 'teal switch %s COLOR' says where to go",
 				 s.info.name, s.info.name);
 	list = json_array();
-	error = switch_one(c, &s, s.info.previous, list, e);
+	error = switch_all(c, &s, 1, back, list, e);
 	*ret_answer = answer_of(list);
 	return error;
 }
 
 static void one_print(const json_t *answer)
 {
-	const char *service, *from, *to;
+	const char *service, *from, *to, *canary;
 	json_int_t generation, draining;
 	double milliseconds;
 	char number[CELL_SIZE];
@@ -108,6 +115,12 @@ static void one_print(const json_t *answer)
 	if (json_unpack((json_t *)answer, "{s:s, s:s, s:s, s:I, s:f, s:I}", "service", &service, "from", &from, "to", &to,
 			"generation", &generation, "milliseconds", &milliseconds, "draining", &draining))
 		return;
+	canary = json_string_value(json_object_get(answer, "canary_ended"));
+	if (!strcmp(from, to) && canary) {
+		printf("%s%s%s  the canary on %s%s%s is over: all new connections go to %s%s%s\n", style_bold(), service,
+		       style_none(), style_color(canary), canary, style_none(), style_color(to), to, style_none());
+		return;
+	}
 	if (!strcmp(from, to)) {
 		printf("%s%s%s is on %s%s%s already, nothing was changed\n", style_bold(), service, style_none(),
 		       style_color(to), to, style_none());

@@ -6,7 +6,9 @@
 
 #include "common/cleanup.h"
 #include "daemon/log.h"
+#include "operation/canary.h"
 #include "operation/health.h"
+#include "operation/preview.h"
 #include "operation/record.h"
 #include "operation/services.h"
 #include "operation/switch.h"
@@ -120,6 +122,26 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 	return error;
 }
 
+/*
+ * Canary and preview were set by somebody and taken back by nobody, so they come back with the color.  A failure, such as
+ * a color that has no backends any more, is told: then new flows go to the active color, as they would without them.
+ */
+static void service_take_up(const struct tables *t, const char *state_dir, struct service *s,
+			    const struct record_service *record)
+{
+	struct error e = {};
+
+	if (record->canary != TEAL_NO_COLOR &&
+	    canary_set(t, state_dir, s, record->canary, record->canary_percent, true, &e))
+		log_warning("%s: its canary of %u %% %s does not come back: %s", s->info.name, record->canary_percent,
+			    color_name(record->canary), e.text);
+	e = (struct error){};
+	if (record->preview.color != TEAL_NO_COLOR &&
+	    preview_set(t, state_dir, s, record->preview.color, record->preview.from, record->preview.count, true, &e))
+		log_warning("%s: its preview of %s does not come back: %s", s->info.name,
+			    color_name(record->preview.color), e.text);
+}
+
 /* A service that was not there: as the last boot left it, or as the configuration begins it. */
 static int service_begin(const struct tables *t, const char *state_dir, const struct wish *wish,
 			 const struct record_service *record, struct error *e)
@@ -144,6 +166,8 @@ static int service_begin(const struct tables *t, const char *state_dir, const st
 		error = backends_set(t, &s, wish->backends, e);
 	if (!error)
 		error = service_open(t, &s, e);
+	if (!error && record)
+		service_take_up(t, state_dir, &s, record);
 	if (!error && !record)
 		error = switch_record(state_dir, &s, e);
 	if (!error)

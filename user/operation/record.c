@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "operation/record_extra.h"
 
 #define STATE_FILE "state.json"
 #define NEW_FILE STATE_FILE ".new" /* a fixed name: what a killed writer left is overwritten by the next */
@@ -92,15 +93,15 @@ static const char *backends_read(const json_t *list, struct record_service *serv
 static const char *service_read(const char *name, json_t *json, struct record_service *service, json_error_t *problem)
 {
 	const char *active, *wrong;
-	json_t *previous, *blue = NULL, *green = NULL;
+	json_t *previous, *blue = NULL, *green = NULL, *canary = NULL, *preview = NULL;
 	json_int_t generation, switched_at;
 
 	if (!*name || strlen(name) >= sizeof(service->name))
 		return "no service can have that name";
 	strcpy(service->name, name);
-	if (json_unpack_ex(json, problem, 0, "{s:s, s:o, s:I, s:I, s?o, s?o !}", "active", &active, "previous",
-			   &previous, "generation", &generation, "switched_at", &switched_at, "blue", &blue, "green",
-			   &green))
+	if (json_unpack_ex(json, problem, 0, "{s:s, s:o, s:I, s:I, s?o, s?o, s?o, s?o !}", "active", &active,
+			   "previous", &previous, "generation", &generation, "switched_at", &switched_at, "blue", &blue,
+			   "green", &green, "canary", &canary, "preview", &preview))
 		return problem->text;
 	if (color_parse(active, &service->active))
 		return "active must be blue or green";
@@ -112,7 +113,9 @@ static const char *service_read(const char *name, json_t *json, struct record_se
 		return "a number is out of range";
 	service->generation = (__u32)generation;
 	service->switched_at = (__u64)switched_at;
-	wrong = backends_read(blue, service, TEAL_BLUE);
+	wrong = record_extra_read(canary, preview, service);
+	if (!wrong)
+		wrong = backends_read(blue, service, TEAL_BLUE);
 	return wrong ? wrong : backends_read(green, service, TEAL_GREEN);
 }
 
@@ -209,6 +212,10 @@ static json_t *service_json(const struct record_service *service)
 			json_decref(json);
 			return NULL;
 		}
+	}
+	if (record_extra_write(service, json)) {
+		json_decref(json);
+		return NULL;
 	}
 	return json;
 }
@@ -344,56 +351,4 @@ int record_check(const char *state_dir, struct error *e)
 	error = record_read(state_dir, &record, e);
 	record_free(record);
 	return error;
-}
-
-/* Entries */
-
-struct record_service *record_find(struct record *record, const char *name)
-{
-	for (unsigned int i = 0; i < record->count; i++)
-		if (!strcmp(record->services[i].name, name))
-			return &record->services[i];
-	return NULL;
-}
-
-struct record_service *record_obtain(struct record *record, const char *name)
-{
-	struct record_service *service = record_find(record, name), *grown;
-
-	if (service)
-		return service;
-	grown = reallocarray(record->services, record->count + 1, sizeof(*grown));
-	if (!grown)
-		return NULL;
-	record->services = grown;
-	service = &grown[record->count++];
-	*service = (struct record_service){ .active = TEAL_BLUE, .previous = TEAL_NO_COLOR };
-	strncpy(service->name, name, sizeof(service->name) - 1);
-	return service;
-}
-
-static void service_free(struct record_service *service)
-{
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
-		free(service->colors[color].backends);
-}
-
-void record_remove(struct record *record, const char *name)
-{
-	struct record_service *service = record_find(record, name);
-
-	if (!service)
-		return;
-	service_free(service);
-	memmove(service, service + 1, (size_t)(&record->services[--record->count] - service) * sizeof(*service));
-}
-
-void record_free(struct record *record)
-{
-	if (!record)
-		return;
-	for (unsigned int i = 0; i < record->count; i++)
-		service_free(&record->services[i]);
-	free(record->services);
-	free(record);
 }

@@ -22,6 +22,13 @@ struct record_service {
 		struct endpoint *backends;
 		unsigned int count;
 	} colors[TEAL_COLORS];
+	enum teal_color canary; /* TEAL_NO_COLOR: there is none */
+	unsigned int canary_percent;
+	struct {
+		enum teal_color color; /* TEAL_NO_COLOR: there is none */
+		struct prefix *from;
+		unsigned int count;
+	} preview;
 };
 
 struct record {

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "operation/canary.h"
 #include "operation/maglev.h"
+#include "operation/preview.h"
 #include "table/slot.h"
 
 struct members {
@@ -51,7 +53,7 @@ static int members_collect(const struct backend *list, unsigned int count, enum 
 }
 
 /* The table of one color.  Without members its slots are all 0: new flows are refused.  Without backends there is none. */
-static int color_table_make(const struct tables *t, const struct service *s, enum teal_color color, bool active,
+static int color_table_make(const struct tables *t, const struct service *s, enum teal_color color, bool in_slot,
 			    const struct members *members)
 {
 	_cleanup_free_ __u32 *slots = NULL;
@@ -65,23 +67,27 @@ static int color_table_make(const struct tables *t, const struct service *s, enu
 	error = slots ? table_get(t, TABLE_meta, &only, &meta) : -ENOMEM;
 	if (!error && members->count)
 		error = maglev_fill(members->list, members->count, meta.seed, slots, size);
-	return error ?: slot_table_replace(t, s->id, s->info.name, color, active, slots, size);
+	return error ?: slot_table_replace(t, s->id, s->info.name, color, in_slot, slots, size);
 }
 
 int service_tables_make(const struct tables *t, const struct service *s, const struct backend *list,
 			unsigned int count, struct error *e)
 {
-	enum teal_color active = s->info.active;
+	unsigned int in_slot = s->info.active;
 	int error = 0;
 
-	slot_get(t, s->id, s->info.name, &active); /* on failure: a new service's, which stands in no slot yet */
+	slot_find(t, s->id, s->info.name, &in_slot); /* on failure: a new service's, which stands in no slot yet */
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
 		_cleanup_members_ struct members members = {};
 
 		error = members_collect(list, count, color, s->info.policy, &members);
 		if (!error)
-			error = color_table_make(t, s, color, color == active, &members);
+			error = color_table_make(t, s, color, color == in_slot, &members);
 	}
+	if (!error)
+		error = canary_follow(t, s);
+	if (!error)
+		error = preview_follow(t, s);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the tables of %s: %s", s->info.name,
 				 strerror(-error));

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "operation/pause.h"
+#include "operation/preview.h"
+#include "operation/reset.h"
 #include "table/slot.h"
 
 /* The row that says only "this address is a VIP". */
@@ -100,6 +103,33 @@ int service_open(const struct tables *t, const struct service *s, struct error *
 	return 0;
 }
 
+int service_flags_get(const struct tables *t, const struct service *s, __u16 *ret)
+{
+	struct teal_service_key key;
+	struct teal_service row;
+	int error;
+
+	service_key_set(&key, &s->listen, s->protocol);
+	error = table_get(t, TABLE_services, &key, &row);
+	if (!error)
+		*ret = row.flags;
+	return error;
+}
+
+int service_flags_change(const struct tables *t, struct service *s, __u16 set, __u16 clear)
+{
+	struct teal_service row = { .id = s->id };
+	struct teal_service_key key;
+	int error = service_flags_get(t, s, &row.flags);
+
+	if (error)
+		return error;
+	row.flags = (row.flags & ~clear) | set;
+	s->flags = row.flags;
+	service_key_set(&key, &s->listen, s->protocol);
+	return table_put(t, TABLE_services, &key, &row);
+}
+
 int service_remove(const struct tables *t, const struct service *s, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
@@ -111,6 +141,10 @@ int service_remove(const struct tables *t, const struct service *s, struct error
 	if (error)
 		return error;
 	error = slot_clear(t, s->id);
+	if (!error)
+		error = preview_forget(t, s);
+	if (!error)
+		error = pause_forget(t, s);
 	if (!error)
 		error = slot_tables_remove(t, s->info.name);
 	for (unsigned int i = 0; i < count && !error; i++) {
@@ -173,7 +207,11 @@ int services_tidy(const struct tables *t)
 	int error = backend_list(t, 0, &list, &count, &ignored);
 
 	if (!error)
+		error = pauses_tidy(t);
+	if (!error)
 		error = table_get(t, TABLE_meta, &only, &meta);
+	if (!error)
+		error = resets_tidy(t, list, count);
 	for (unsigned int i = 0; i < count && !error; i++) {
 		__s64 age = table_clock() - list[i].row.retired;
 

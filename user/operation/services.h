@@ -83,10 +83,19 @@ int service_create(const struct tables *t, const char *name, const struct endpoi
 /* Lets packets in.  Returns 0 or a negative errno with a sentence. */
 int service_open(const struct tables *t, const struct service *s, struct error *e);
 
+/* A service's flags (TEAL_SERVICE_...) as they stand in `services` now.  Returns 0 or a negative errno. */
+int service_flags_get(const struct tables *t, const struct service *s, __u16 *ret);
+
+/* Sets and clears some of them, in one step for the data path; s->flags follows.  Returns 0 or a negative errno. */
+int service_flags_change(const struct tables *t, struct service *s, __u16 set, __u16 clear);
+
 /* Takes no new flows any more and forgets the name; existing flows go on until they end. */
 int service_remove(const struct tables *t, const struct service *s, struct error *e);
 
-/* Gives back the ids, endpoints and addresses that no flow uses any more.  Returns 0 or a negative errno. */
+/*
+ * Gives back the ids, endpoints and addresses that no flow uses any more, and takes away what is left of pauses and
+ * resets that are over.  Returns 0 or a negative errno.
+ */
 int services_tidy(const struct tables *t);
 
 /* What both colors consist of now (without removed backends); give each .endpoints to free(). */

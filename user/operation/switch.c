@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "operation/health.h"
+#include "operation/reset.h"
 #include "table/slot.h"
 
 int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e)
@@ -37,74 +38,184 @@ int switch_check(const struct tables *t, const struct service *s, enum teal_colo
 	return 0;
 }
 
-int switch_record(const char *state_dir, const struct service *s, struct error *e)
+struct record_service *switch_entry(struct record *record, const struct service *s)
 {
-	struct record_service *entry;
+	struct record_service *entry = record_obtain(record, s->info.name);
+
+	if (!entry)
+		return NULL;
+	entry->active = s->info.active;
+	entry->previous = s->info.previous;
+	entry->generation = s->info.generation;
+	entry->switched_at = s->info.switched_at;
+	entry->canary = s->info.canary;
+	entry->canary_percent = s->info.canary_percent;
+	return entry;
+}
+
+/* All of them in one file, written once. */
+static int services_record(const char *state_dir, const struct service *services, unsigned int count, struct error *e)
+{
 	struct record *record;
 	int error = record_read(state_dir, &record, e);
 
 	if (error)
 		return error;
-	entry = record_obtain(record, s->info.name);
-	if (entry) {
-		entry->active = s->info.active;
-		entry->previous = s->info.previous;
-		entry->generation = s->info.generation;
-		entry->switched_at = s->info.switched_at;
+	for (unsigned int i = 0; i < count && !error; i++)
+		if (!switch_entry(record, &services[i]))
+			error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	if (!error)
 		error = record_write(state_dir, record, e);
-	} else {
-		error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	}
 	record_free(record);
 	return error;
 }
 
-/* The step itself, then the row that people read. */
-static int switch_tables(const struct tables *t, struct service *s, enum teal_color color, struct error *e)
+int switch_record(const char *state_dir, const struct service *s, struct error *e)
+{
+	return services_record(state_dir, s, 1, e);
+}
+
+/* The step itself, then the row that people read.  A switch that only ends a canary does not count as one. */
+static int switch_tables(const struct tables *t, struct service *s, enum teal_color color, unsigned int before,
+			 struct error *e)
 {
 	__u32 id = s->id;
 	int error = slot_put(t, s->id, s->info.name, color);
 
 	if (error)
-		return error_set(e, EXIT_FAILED, -error, "cannot switch %s: %s; nothing was changed", s->info.name,
-				 strerror(-error));
+		return error_set(e, EXIT_FAILED, -error, "cannot switch %s to %s: %s; nothing was changed", s->info.name,
+				 color_name(color), strerror(-error));
+	if (s->info.active != color || before != SLOT_CANARY) {
+		s->info.generation++;
+		s->info.switched_at = time(NULL);
+	}
 	if (s->info.active != color) {
 		s->info.previous = s->info.active;
 		s->info.active = color;
 	}
-	s->info.generation++;
-	s->info.switched_at = time(NULL);
+	s->info.canary = TEAL_NO_COLOR;
+	s->info.canary_percent = 0;
 	error = table_put(t, TABLE_service_info, &id, &s->info);
 	if (error)
-		return error_set(e, EXIT_FAILED, -error,
-				 "%s was switched to %s, but its row in service_info could not be written: %s",
-				 s->info.name, color_name(color), strerror(-error));
+		return error_set(e, EXIT_FAILED, -error, "cannot write the row of %s in service_info: %s; nothing was changed",
+				 s->info.name, strerror(-error));
 	return 0;
+}
+
+/* What a service was before it was touched. */
+struct before {
+	struct service service;
+	unsigned int table; /* in its slot; SLOT_TABLES: none */
+	bool touched;
+};
+
+static int switch_undo(const struct tables *t, const struct before *before)
+{
+	const struct service *s = &before->service;
+	__u32 id = s->id;
+	int error = 0;
+
+	/* Before the slot: while it holds the canary's table, service_info tells whose that is. */
+	error = table_put(t, TABLE_service_info, &id, &s->info);
+	if (!error)
+		error = before->table == SLOT_TABLES ? slot_clear(t, s->id) :
+						       slot_put(t, s->id, s->info.name, before->table);
+	return error;
+}
+
+/* Puts back whatever was touched, the last first.  Should that fail, the sentence says so besides the cause. */
+static void services_undo(const struct tables *t, const struct before *before, unsigned int count, struct error *e)
+{
+	const struct error cause = *e;
+
+	for (unsigned int i = count; i-- > 0;) {
+		int error = before[i].touched ? switch_undo(t, &before[i]) : 0;
+
+		if (!error)
+			continue;
+		*e = (struct error){};
+		error_set(e, cause.code, -error, "%.300s (and %s could not be put back: %s)", cause.text,
+			  before[i].service.info.name, strerror(-error));
+	}
+}
+
+/* Swaps every slot that has to be.  The order of service_info and slot is that of a single switch. */
+static int services_swap(const struct tables *t, struct service *services, unsigned int count, enum teal_color color,
+			 struct before *before, bool *ret_changed, struct error *e)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < count && !error; i++) {
+		struct service *s = &services[i];
+
+		before[i] = (struct before){ .service = *s, .table = SLOT_TABLES };
+		slot_recover(t, s->id, s->info.name);
+		slot_find(t, s->id, s->info.name, &before[i].table);
+		if (before[i].table == (unsigned int)color)
+			continue;
+		error = reset_clear(t, s, color, e);
+		if (error)
+			break;
+		before[i].touched = *ret_changed = true;
+		error = switch_tables(t, s, color, before[i].table, e);
+	}
+	return error;
+}
+
+static int services_check(const struct tables *t, const char *state_dir, const struct service *services,
+			  unsigned int count, enum teal_color color, bool force, struct error *e)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < count && !error; i++) {
+		for (unsigned int n = 0; n < i; n++)
+			if (services[n].id == services[i].id)
+				return error_set(e, EXIT_USAGE, EINVAL, "'%s' is named twice: leave one out",
+						 services[i].info.name);
+		error = switch_check(t, &services[i], color, force, e);
+	}
+	return error ?: record_check(state_dir, e);
+}
+
+int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+		    enum teal_color color, bool force, struct switch_result *ret, struct error *e)
+{
+	_cleanup_free_ struct before *before = calloc(count, sizeof(*before));
+	__u64 began = table_clock();
+	bool changed = false;
+	int error = before ? services_check(t, state_dir, services, count, color, force, e) :
+			     error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+
+	if (error)
+		return error;
+	error = services_swap(t, services, count, color, before, &changed, e);
+	if (!error && changed)
+		error = services_record(state_dir, services, count, e);
+	if (error) {
+		services_undo(t, before, count, e);
+		for (unsigned int i = 0; i < count; i++)
+			if (before[i].touched)
+				services[i] = before[i].service;
+		return error;
+	}
+	for (unsigned int i = 0; i < count && !error; i++) {
+		struct service *s = &services[i];
+
+		ret[i] = (struct switch_result){ .from = before[i].service.info.active,
+						 .to = color,
+						 .canary = before[i].service.info.canary,
+						 .generation = s->info.generation };
+		slot_table_remove(t, s->info.name, SLOT_CANARY); /* of no use any more, and of no harm */
+		if (ret[i].from != color)
+			error = color_flows(t, s->id, ret[i].from, &ret[i].draining, e);
+	}
+	for (unsigned int i = 0; i < count; i++)
+		ret[i].milliseconds = (table_clock() - began) / 1e6;
+	return error;
 }
 
 int switch_color(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color, bool force,
 		 struct switch_result *ret, struct error *e)
 {
-	struct switch_result result = { .from = s->info.active, .to = color };
-	__u64 began = table_clock();
-	enum teal_color slot;
-	int error = switch_check(t, s, color, force, e);
-
-	if (!error)
-		error = record_check(state_dir, e);
-	if (!error)
-		slot_recover(t, s->id, s->info.name);
-	if (!error && (slot_get(t, s->id, s->info.name, &slot) || slot != color)) {
-		error = switch_tables(t, s, color, e);
-		if (!error)
-			error = switch_record(state_dir, s, e);
-	}
-	if (!error && result.from != color)
-		error = color_flows(t, s->id, result.from, &result.draining, e);
-	if (error)
-		return error;
-	result.generation = s->info.generation;
-	result.milliseconds = (table_clock() - began) / 1e6;
-	*ret = result;
-	return 0;
+	return switch_services(t, state_dir, s, 1, color, force, ret, e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The switch, and what must be written down with it.  The caller holds LOCK_TABLES. */
+/* The switch, and what must be written down with it.  It ends a canary.  The caller holds LOCK_TABLES. */
 #ifndef TEAL_SWITCH_H
 #define TEAL_SWITCH_H
 
@@ -8,6 +8,7 @@
 
 struct switch_result {
 	enum teal_color from, to; /* the same if that color was active already */
+	enum teal_color canary;	  /* whose canary ended with it; TEAL_NO_COLOR: there was none */
 	__u32 generation;
 	double milliseconds; /* from the first check to the durable record */
 	__u64 draining;	     /* live flows left on the color it came from */
@@ -28,7 +29,18 @@ int switch_check(const struct tables *t, const struct service *s, enum teal_colo
 int switch_color(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color, bool force,
 		 struct switch_result *ret, struct error *e);
 
-/* Writes what the tables say of a service into the books.  Returns 0 or a negative errno with a sentence. */
+/*
+ * The same for several services, all or nothing: all are checked before the first is switched, and if one of them cannot
+ * be, or the books cannot be written, those that were switched are put back.
+ * @ret  room for `count`
+ */
+int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+		    enum teal_color color, bool force, struct switch_result *ret, struct error *e);
+
+/* The entry of a service in the books, with what the tables say of it but the preview's clients.  NULL when memory is out. */
+struct record_service *switch_entry(struct record *record, const struct service *s);
+
+/* Writes that into the books.  Returns 0 or a negative errno with a sentence. */
 int switch_record(const char *state_dir, const struct service *s, struct error *e);
 
 #endif
