@@ -24,6 +24,8 @@ static void directory_begin(void)
 #define FIELDS FOUR("\"blue\"", "null", "1", "2")
 #define WEB "service \"web\": "
 #define RANGE WEB "a number is out of range"
+#define CANARY WEB "canary must have a color and a percent from 1 to 100"
+#define PREVIEW WEB "preview must have a color and a list of clients"
 #define BACKEND WEB "a backend must be written as ADDRESS:PORT"
 
 static void nonsense_is_refused(void)
@@ -71,6 +73,21 @@ static void nonsense_is_refused(void)
 		{ "backends that are null", ONE(FIELDS ", \"green\": null"), WEB "backends must be a list" },
 		{ "no port", ONE(FIELDS ", \"blue\": [\"10.0.1.11:8443\", \"10.0.1.12\"]"), BACKEND },
 		{ "a backend that is a number", ONE(FIELDS ", \"green\": [8443]"), BACKEND },
+		{ "a canary that is a color", ONE(FIELDS ", \"canary\": \"green\""), CANARY },
+		{ "a canary that is null", ONE(FIELDS ", \"canary\": null"), CANARY },
+		{ "a canary without a share", ONE(FIELDS ", \"canary\": {\"color\": \"green\"}"), CANARY },
+		{ "a canary of nothing", ONE(FIELDS ", \"canary\": {\"color\": \"green\", \"percent\": 0}"), CANARY },
+		{ "a canary of too much", ONE(FIELDS ", \"canary\": {\"color\": \"green\", \"percent\": 101}"), CANARY },
+		{ "a canary of half a percent", ONE(FIELDS ", \"canary\": {\"color\": \"green\", \"percent\": 0.5}"), CANARY },
+		{ "a canary in another color", ONE(FIELDS ", \"canary\": {\"color\": \"teal\", \"percent\": 5}"), CANARY },
+		{ "a canary on the active color", ONE(FIELDS ", \"canary\": {\"color\": \"blue\", \"percent\": 5}"),
+		  WEB "the canary's color must not be the active one" },
+		{ "a preview that is a color", ONE(FIELDS ", \"preview\": \"green\""), PREVIEW },
+		{ "a preview of nobody known", ONE(FIELDS ", \"preview\": {\"color\": \"green\"}"), PREVIEW },
+		{ "a preview of one in a word", ONE(FIELDS ", \"preview\": {\"color\": \"green\", \"from\": \"192.0.2.1\"}"),
+		  PREVIEW },
+		{ "a preview of a host name", ONE(FIELDS ", \"preview\": {\"color\": \"green\", \"from\": [\"home\"]}"),
+		  WEB "a client of the preview must be written as ADDRESS or ADDRESS/BITS" },
 	};
 
 	directory_begin();

@@ -61,6 +61,13 @@ static struct record *record_example(void)
 	endpoint_parse("[2001:db8::11]:8443", &web->colors[TEAL_GREEN].backends[1]);
 	dns = record_obtain(record, "dns");
 	dns->colors[TEAL_BLUE].at_run_time = true; /* set to none at all */
+	dns->canary = TEAL_GREEN;
+	dns->canary_percent = 5;
+	dns->preview.color = TEAL_GREEN;
+	dns->preview.from = calloc(2, sizeof(struct prefix));
+	dns->preview.count = 2;
+	prefix_parse("192.0.2.0/24", &dns->preview.from[0]);
+	prefix_parse("2001:db8::1", &dns->preview.from[1]);
 	return record;
 }
 
@@ -81,7 +88,18 @@ static const char example_text[] = "{\n"
 				   "      \"previous\": null,\n"
 				   "      \"generation\": 0,\n"
 				   "      \"switched_at\": 0,\n"
-				   "      \"blue\": []\n"
+				   "      \"blue\": [],\n"
+				   "      \"canary\": {\n"
+				   "        \"color\": \"green\",\n"
+				   "        \"percent\": 5\n"
+				   "      },\n"
+				   "      \"preview\": {\n"
+				   "        \"color\": \"green\",\n"
+				   "        \"from\": [\n"
+				   "          \"192.0.2.0/24\",\n"
+				   "          \"2001:db8::1\"\n"
+				   "        ]\n"
+				   "      }\n"
 				   "    }\n"
 				   "  }\n"
 				   "}\n";
@@ -114,6 +132,14 @@ static void what_is_written_is_read(void)
 	CU_ASSERT_EQUAL(dns->previous, TEAL_NO_COLOR);
 	CU_ASSERT_TRUE(dns->colors[TEAL_BLUE].at_run_time);
 	CU_ASSERT_EQUAL(dns->colors[TEAL_BLUE].count, 0);
+	CU_ASSERT_EQUAL(web->canary, TEAL_NO_COLOR);
+	CU_ASSERT_EQUAL(web->preview.color, TEAL_NO_COLOR);
+	CU_ASSERT_EQUAL(dns->canary, TEAL_GREEN);
+	CU_ASSERT_EQUAL(dns->canary_percent, 5);
+	CU_ASSERT_EQUAL(dns->preview.color, TEAL_GREEN);
+	CU_ASSERT_EQUAL_FATAL(dns->preview.count, 2);
+	CU_ASSERT_EQUAL(dns->preview.from[0].bits, 120);
+	CU_ASSERT_EQUAL(dns->preview.from[1].bits, 128);
 	CU_ASSERT_EQUAL(e.code, EXIT_DONE);
 	record_free(again);
 	scratch_remove(directory);

@@ -128,10 +128,18 @@ static void flags_of_run_time_stay(void)
 {
 	struct teal_service_key key;
 	struct teal_service row;
+	struct teal_pause pause;
 	struct service s;
+	__u32 id;
 
 	begin(PLAIN);
 	s = find("web");
+	id = s.id;
+	/* Flags without what they are about would be what a kill has left. */
+	s.info.preview = TEAL_GREEN;
+	pause.until = table_clock() + 60000000000ULL;
+	CU_ASSERT_EQUAL(table_put(t, TABLE_service_info, &id, &s.info), 0);
+	CU_ASSERT_EQUAL(table_put(t, TABLE_pauses, &id, &pause), 0);
 	service_key_set(&key, &s.listen, s.protocol);
 	row = (struct teal_service){ .id = s.id, .flags = TEAL_SERVICE_PREVIEW | TEAL_SERVICE_PAUSED };
 	CU_ASSERT_EQUAL(table_put(t, TABLE_services, &key, &row), 0);

@@ -141,6 +141,7 @@ static int services_read(const char *state_dir, json_t *services, struct record 
 static int record_fill(const char *state_dir, struct record *record, struct error *e)
 {
 	_cleanup_close_ int fd = state_file_open(state_dir, e);
+	_cleanup_fclose_ FILE *file = NULL;
 	_cleanup_json_ json_t *root = NULL;
 	json_t *services;
 	json_error_t problem;
@@ -151,7 +152,12 @@ static int record_fill(const char *state_dir, struct record *record, struct erro
 	error = state_file_check(state_dir, fd, e);
 	if (error)
 		return error;
-	root = json_loadfd(fd, JSON_REJECT_DUPLICATES, &problem);
+	/* json_loadfd() would make a system call of every byte. */
+	file = fdopen(fd, "r");
+	if (!file)
+		return record_refuse(state_dir, e, "%s", strerror(errno));
+	fd = -1;
+	root = json_loadf(file, JSON_REJECT_DUPLICATES, &problem);
 	if (!root)
 		return record_refuse(state_dir, e, "line %d: %.120s", problem.line, problem.text);
 	if (json_unpack_ex(root, &problem, 0, "{s:o !}", "services", &services))
