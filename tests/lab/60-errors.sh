@@ -4,15 +4,6 @@
 # shellcheck source=tests/lab/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-refused() { # CODE SENTENCE COMMAND...: it exits with that code and says that on standard error, in one line
-	local code=0 wanted=$1 sentence=$2 said
-	shift 2
-	said=$("$@" 2>&1 >/dev/null) || code=$?
-	is "exit code $code" "exit code $wanted"
-	is "$(wc -l <<<"$said") line" "1 line"
-	grep -qF -- "$sentence" <<<"$said" || { echo "it said: $said" && return 1; }
-}
-
 teald() { # OPTIONS...: with the lab's places
 	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" "$@"
 }

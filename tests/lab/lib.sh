@@ -80,6 +80,15 @@ exits() { # CODE COMMAND...
 	is "exit code $code" "exit code $wanted"
 }
 
+refused() { # CODE SENTENCE COMMAND...: it exits with that code and says that on standard error, in one line
+	local code=0 wanted=$1 sentence=$2 said
+	shift 2
+	said=$("$@" 2>&1 >/dev/null) || code=$?
+	is "exit code $code" "exit code $wanted"
+	is "$(wc -l <<<"$said") line" "1 line"
+	grep -qF -- "$sentence" <<<"$said" || { echo "it said: $said" && return 1; }
+}
+
 eventually() { # SECONDS COMMAND...: succeeds as soon as the command does
 	local end=$((SECONDS + $1 + 1))
 	shift

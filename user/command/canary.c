@@ -22,15 +22,15 @@ static json_t *canary_json(const struct service *s, enum teal_color ended)
 			 canary, "ended", ended == TEAL_NO_COLOR || on ? json_null() : json_string(color_name(ended)));
 }
 
-/* "COLOR PERCENT" or "off", which is 0. */
+/* "COLOR PERCENT", or "off" with a color or without, which is 0. */
 static int share_parse(int argc, char **argv, enum teal_color *ret_color, unsigned int *ret_percent, struct error *e)
 {
-	const bool off = !strcmp(argv[1], "off");
-	int error = off ? 0 : argument_color(argv[1], ret_color, e);
+	const bool off = !strcmp(argv[argc - 1], "off"), colored = argc == 3 || !off;
+	int error = colored ? argument_color(argv[1], ret_color, e) : 0;
 
 	if (error)
 		return error;
-	if (off != (argc == 2))
+	if (argc == 2 && !off)
 		return error_set(e, EXIT_USAGE, EINVAL,
 				 "write it as: teal canary SERVICE COLOR PERCENT, or: teal canary SERVICE off");
 	*ret_percent = 0;
@@ -52,7 +52,10 @@ int canary_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	if (error)
 		return error;
 	before = s.info.canary;
-	if (percent)
+	if (!percent && before != TEAL_NO_COLOR && color != TEAL_NO_COLOR && color != before)
+		error = error_set(e, EXIT_REFUSED, ENOENT, "the canary of %s is on %s, not on %s: name that, or no color",
+				  s.info.name, color_name(before), color_name(color));
+	else if (percent)
 		error = canary_set(c->tables, c->options.state_dir, &s, color, percent, c->options.force, e);
 	else
 		error = canary_end(c->tables, c->options.state_dir, &s, e);
