@@ -97,7 +97,7 @@ static unsigned int share_in_slot(const struct service *s, enum teal_color color
 	CU_ASSERT_EQUAL_FATAL(slot_table_read(t, s->info.name, table, &ids, &size), 0);
 	for (__u32 i = 0; i < size; i++)
 		count += !table_get(t, TABLE_backends, &ids[i], &row) && row.color == color;
-	return (count * 1000 + size / 2) / size;
+	return size ? (count * 1000 + size / 2) / size : 0;
 }
 
 static void canary(unsigned int percent)

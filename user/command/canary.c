@@ -41,7 +41,7 @@ int canary_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 {
 	_cleanup_close_ int lock = -1;
 	enum teal_color color = TEAL_NO_COLOR, before;
-	unsigned int percent;
+	unsigned int percent = 0;
 	struct service s;
 	int error = share_parse(argc, argv, &color, &percent, e);
 

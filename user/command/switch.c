@@ -23,10 +23,11 @@ static int switch_all(struct command_context *c, struct service *services, unsig
 		      json_t *list, struct error *e)
 {
 	_cleanup_free_ struct switch_result *results = calloc(count, sizeof(*results));
-	int error = results ? switch_services(c->tables, c->options.state_dir, services, count, color, c->options.force,
-					      results, e) :
-			      error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	int error;
 
+	if (!results)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	error = switch_services(c->tables, c->options.state_dir, services, count, color, c->options.force, results, e);
 	for (unsigned int i = 0; i < count && !error; i++)
 		json_array_append_new(list, result_json(&services[i], &results[i]));
 	return error;

@@ -200,7 +200,7 @@ int services_tidy(const struct tables *t)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	struct teal_service_key key, next;
-	struct teal_meta meta;
+	struct teal_meta meta = {};
 	unsigned int count, left = 0;
 	__u32 only = 0;
 	struct error ignored = {};

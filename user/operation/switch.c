@@ -183,9 +183,11 @@ int switch_services(const struct tables *t, const char *state_dir, struct servic
 	_cleanup_free_ struct before *before = calloc(count, sizeof(*before));
 	__u64 began = table_clock();
 	bool changed = false;
-	int error = before ? services_check(t, state_dir, services, count, color, force, e) :
-			     error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	int error;
 
+	if (!before)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	error = services_check(t, state_dir, services, count, color, force, e);
 	if (error)
 		return error;
 	error = services_swap(t, services, count, color, before, &changed, e);

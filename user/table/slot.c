@@ -183,7 +183,9 @@ static bool table_is_same(const char *path, const __u32 *slots, __u32 size)
 	_cleanup_free_ __u32 *found = NULL;
 	__u32 count = 0;
 
-	return !table_read(path, &found, &count) && count == size && !memcmp(slots, found, size * sizeof(*slots));
+	if (table_read(path, &found, &count) || !found || count != size)
+		return false;
+	return !memcmp(slots, found, size * sizeof(*slots));
 }
 
 int slot_recover(const struct tables *t, __u16 service, const char *name)
