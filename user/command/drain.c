@@ -148,21 +148,28 @@ int drain_run(struct command_context *c, int argc, char **argv, json_t **ret_ans
 		error = drain_wait(c, &s, color, &left, e);
 	else
 		error = color_flows(c->tables, s.id, color, &left, e);
-	*ret_answer = json_pack("{s:s, s:s, s:I, s:I}", "service", s.info.name, "color", color_name(color), "flows",
-				(json_int_t)left, "reset", (json_int_t)reset.ended);
+	*ret_answer = json_pack("{s:s, s:s, s:I, s:I, s:I}", "service", s.info.name, "color", color_name(color), "flows",
+				(json_int_t)left, "reset", s.protocol == TEAL_TCP ? (json_int_t)reset.ended : 0, "forgotten",
+				s.protocol == TEAL_TCP ? 0 : (json_int_t)reset.ended);
 	return error;
 }
 
 void drain_print(const struct command_context *c, const json_t *answer)
 {
 	const char *service, *color;
-	json_int_t left, reset;
+	json_int_t left, reset, forgotten;
 	char number[CELL_SIZE];
 
 	(void)c;
-	if (json_unpack((json_t *)answer, "{s:s, s:s, s:I, s:I}", "service", &service, "color", &color, "flows", &left,
-			"reset", &reset))
+	if (json_unpack((json_t *)answer, "{s:s, s:s, s:I, s:I, s:I}", "service", &service, "color", &color, "flows", &left,
+			"reset", &reset, "forgotten", &forgotten))
 		return;
+	if (forgotten) {
+		printf("%s%s%s: %s %s on %s%s%s forgotten: the next packet of each goes where new ones go\n", style_bold(), service,
+		       style_none(), number_format(forgotten, number), forgotten == 1 ? "flow" : "flows", style_color(color), color,
+		       style_none());
+		return;
+	}
 	if (reset)
 		printf("%s%s%s: %s %s on %s%s%s reset\n", style_bold(), service, style_none(), number_format(reset, number),
 		       reset == 1 ? "connection" : "connections", style_color(color), color, style_none());

@@ -184,7 +184,17 @@ static int provoke_all(const struct tables *t, const struct service *s, enum tea
 	return error;
 }
 
-/* The mark, written under the lock. */
+static int active_check(const struct service *s, enum teal_color color, bool force, struct error *e)
+{
+	if (s->info.active != color || force)
+		return 0;
+	return error_set(e, EXIT_REFUSED, EBUSY,
+			 "%s is the active color of %s: its connections are reset only with --force, and new ones come all the "
+			 "time",
+			 color_name(color), s->info.name);
+}
+
+/* The mark, written under the lock, where the color that was not active may have become it. */
 static int reset_turn(const struct tables *t, const struct service *s, enum teal_color color, bool on, bool force,
 		      struct error *e)
 {
@@ -192,26 +202,25 @@ static int reset_turn(const struct tables *t, const struct service *s, enum teal
 	struct service now;
 	int error = lock < 0 ? lock : service_find(t, s->info.name, &now, e);
 
-	if (error)
-		return error;
-	if (on && now.info.active == color && !force)
-		return error_set(e, EXIT_REFUSED, EBUSY,
-				 "%s is the active color of %s: its connections are reset only with --force, and new ones come "
-				 "all the time",
-				 color_name(color), s->info.name);
-	return reset_mark(t, &now, color, on, e);
+	if (!error && on)
+		error = active_check(&now, color, force, e);
+	return error ?: reset_mark(t, &now, color, on, e);
 }
 
 int reset_color(const struct tables *t, const struct service *s, enum teal_color color, bool force,
 		struct reset_result *ret, struct error *e)
 {
 	struct reset_result result = {};
-	int error = color_flows(t, s->id, color, &result.ended, e);
+	int error = active_check(s, color, force, e);
 
 	if (!error)
+		error = color_flows(t, s->id, color, &result.ended, e);
+	if (!error && result.ended)
 		error = reset_turn(t, s, color, true, force, e);
-	if (error)
+	if (error || !result.ended) {
+		*ret = result;
 		return error;
+	}
 	if (s->protocol == TEAL_TCP)
 		error = provoke_all(t, s, color, &result.left, e);
 	else
