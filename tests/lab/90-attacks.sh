@@ -93,6 +93,7 @@ storms() {
 		storm "UDP flood, IPv$family" udp $family udp
 		storm "fragment flood, IPv$family" fragments $family udp
 		storm "fragments without a first, IPv$family" orphans $family udp
+		echo "    $LAB_MODE: rows of flows$family in all, those of UDP flows that backends answered included: $(table_rows flows$family)"
 	done
 	expect "$LAB_MODE, fragment floods: notes of fragments are bounded" holds "$(table_rows fragments)" -le 16384
 	expect "$LAB_MODE, floods: pending rows are bounded" holds "$(table_rows pending4)" -le 262144
