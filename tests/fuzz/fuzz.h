@@ -56,7 +56,9 @@ struct outcome {
 	__u8 bytes[FUZZ_ROOM + 64];
 };
 
-/* --- the world (world.c): programs, tables, and what is configured --- */
+/* --- the world (world.c, run.c): programs, tables, and what is configured --- */
+
+extern struct lab world_lab;
 
 struct endpoint {
 	__u8 address[16], vip[16];

@@ -23,7 +23,7 @@
 static const __u16 flags_of[KINDS] = { TEAL_SERVICE_SOURCE, TEAL_SERVICE_MOVE, TEAL_SERVICE_AFFINITY, TEAL_SERVICE_PAUSED,
 				       TEAL_SERVICE_PREVIEW };
 
-static struct lab lab;
+struct lab world_lab;
 static struct endpoint endpoints[ENDPOINTS];
 static int endpoint_count;
 static struct {
@@ -91,12 +91,12 @@ static void add_service(int kind, bool ipv6, bool udp)
 	if (!kind)
 		return;
 	slot = (struct teal_slot){ .key = key, .service = row };
-	put(lab.bpf->maps.services, &key, &row);
-	put_slot(lab.bpf->maps.service_slots, TEAL_SERVICE_SLOTS, &slot);
+	put(world_lab.bpf->maps.services, &key, &row);
+	put_slot(world_lab.bpf->maps.service_slots, TEAL_SERVICE_SLOTS, &slot);
 	if (row.flags & TEAL_SERVICE_SOURCE)
-		put(lab.bpf->maps.sources, &id, sources[ipv6]);
+		put(world_lab.bpf->maps.sources, &id, sources[ipv6]);
 	if (row.flags & TEAL_SERVICE_PAUSED)
-		put(lab.bpf->maps.pauses, &id, &(struct teal_pause){ .until = lab_now() + 86400 * LAB_SECOND });
+		put(world_lab.bpf->maps.pauses, &id, &(struct teal_pause){ .until = lab_now() + 86400 * LAB_SECOND });
 }
 
 static void add_backend(int kind, enum host host, bool ipv6, bool udp)
@@ -129,9 +129,9 @@ static void add_backend(int kind, enum host host, bool ipv6, bool udp)
 	memcpy(backend.vip, e->vip, 16);
 	lab_deltas(&backend);
 	slot = (struct teal_slot){ .key = key, .endpoint = row };
-	put(lab.bpf->maps.backends, &e->backend, &backend);
-	put(lab.bpf->maps.endpoints, &key, &row);
-	put_slot(lab.bpf->maps.endpoint_slots, TEAL_ENDPOINT_SLOTS, &slot);
+	put(world_lab.bpf->maps.backends, &e->backend, &backend);
+	put(world_lab.bpf->maps.endpoints, &key, &row);
+	put_slot(world_lab.bpf->maps.endpoint_slots, TEAL_ENDPOINT_SLOTS, &slot);
 }
 
 /* Each service's table names backends of all sorts, so that a switch is not needed to reach them. */
@@ -159,19 +159,19 @@ static void add_preview(bool ipv6, bool udp)
 	__u32 nothing = 0;
 
 	network_address(OTHER, ipv6, key.address);
-	put(lab.bpf->maps.preview_clients, &key, &nothing);
-	add_table(lab.bpf->maps.previews, KINDS, ipv6, udp);
+	put(world_lab.bpf->maps.preview_clients, &key, &nothing);
+	add_table(world_lab.bpf->maps.previews, KINDS, ipv6, udp);
 }
 
 int world_open(void)
 {
 	const __u32 only = 0;
-	int error = network_open() ?: lab_open_small(&lab, FUZZ_TABLE_ROWS);
+	int error = network_open() ?: lab_open_small(&world_lab, FUZZ_TABLE_ROWS);
 
 	if (error)
 		return error;
-	lab_reset(&lab, true);
-	put(lab.bpf->maps.monitor, &only, &(struct teal_monitor){ .until = lab_now() + 86400 * LAB_SECOND });
+	lab_reset(&world_lab, true);
+	put(world_lab.bpf->maps.monitor, &only, &(struct teal_monitor){ .until = lab_now() + 86400 * LAB_SECOND });
 	memset(sources[0] + 10, 0xff, 2);
 	inet_pton(AF_INET, SOURCE4, sources[0] + 12);
 	inet_pton(AF_INET6, SOURCE6, sources[1]);
@@ -181,7 +181,7 @@ int world_open(void)
 		add_service(i / 4, ipv6, udp);
 		for (int host = BLUE; host < HOSTS; host++)
 			add_backend(i / 4, host, ipv6, udp);
-		add_table(lab.bpf->maps.dispatch, i / 4, ipv6, udp);
+		add_table(world_lab.bpf->maps.dispatch, i / 4, ipv6, udp);
 	}
 	for (int i = 0; i < 4; i++)
 		add_preview(i & 1, i & 2);
@@ -190,7 +190,7 @@ int world_open(void)
 
 void world_close(void)
 {
-	lab_close(&lab);
+	lab_close(&world_lab);
 }
 
 static void put_flow(enum lab_table table, bool ipv6, int port, __u16 service, enum host host, bool udp,
@@ -201,7 +201,7 @@ static void put_flow(enum lab_table table, bool ipv6, int port, __u16 service, e
 	lab_key(&row, ipv6, CLIENT, CLIENT_PORT + port, service);
 	row.flow = (struct teal_flow){ .seen = lab_now(), .state = state, .acked = 5000,
 				       .backend = lab_backend(host, ipv6, udp ? UDP : TCP) };
-	lab_put(&lab, table, &row);
+	lab_put(&world_lab, table, &row);
 }
 
 static void put_pending(enum lab_table table, bool ipv6, int port, __u16 service, enum host host, bool udp, bool answered)
@@ -211,7 +211,7 @@ static void put_pending(enum lab_table table, bool ipv6, int port, __u16 service
 	lab_key(&row, ipv6, CLIENT, CLIENT_PORT + port, service);
 	row.pending = (struct teal_pending){ .seen = lab_now(), .client_sequence = 1000, .backend_sequence = 5000,
 					     .answered = answered, .backend = lab_backend(host, ipv6, udp ? UDP : TCP) };
-	lab_put(&lab, table, &row);
+	lab_put(&world_lab, table, &row);
 }
 
 /* The client's ports from CLIENT_PORT on: a flow of each state, then pending rows; the rest have nothing. */
@@ -232,7 +232,7 @@ void world_reset(void)
 	const struct bpf_map *map;
 	__u8 key[64], client[16];
 
-	bpf_object__for_each_map(map, lab.bpf->obj) {
+	bpf_object__for_each_map(map, world_lab.bpf->obj) {
 		if (!lab_is_written_by_packets(bpf_map__name(map)))
 			continue;
 		while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
@@ -309,108 +309,4 @@ void world_note_client(const __u8 *address)
 {
 	if (client_count < sizeof(clients) / sizeof(*clients) && !world_is_client(address))
 		memcpy(clients[client_count++], address, 16);
-}
-
-/* --- running --- */
-
-static void read_verdicts(__u64 *sums)
-{
-	static __u64 values[TEAL_VERDICT_COUNT * 256];
-	__u32 keys[TEAL_VERDICT_COUNT], count = TEAL_VERDICT_COUNT, next;
-	int cpus = libbpf_num_possible_cpus();
-	LIBBPF_OPTS(bpf_map_batch_opts, options);
-
-	if (bpf_map_lookup_batch(bpf_map__fd(lab.bpf->maps.verdicts), NULL, &next, keys, values, &count, &options) &&
-	    errno != ENOENT)
-		must(-1, "verdicts");
-	for (int i = 0; i < TEAL_VERDICT_COUNT; i++) {
-		sums[i] = 0;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sums[i] += values[i * cpus + cpu];
-	}
-}
-
-static void read_rows(const __u8 *client, __u16 port, __u16 service, bool ipv6, struct rows *rows)
-{
-	struct teal_flow6_key six = { .port = port, .service = service };
-	struct teal_flow4_key four = { .port = port, .service = service };
-	const struct teal_bpf *bpf = lab.bpf;
-	const void *key = ipv6 ? (void *)&six : &four;
-
-	memcpy(six.client, client, 16);
-	memcpy(four.client, client + 12, 4);
-	rows->is_flow = !bpf_map_lookup_elem(bpf_map__fd(ipv6 ? bpf->maps.flows6 : bpf->maps.flows4), key, &rows->flow);
-	rows->is_pending =
-		!bpf_map_lookup_elem(bpf_map__fd(ipv6 ? bpf->maps.pending6 : bpf->maps.pending4), key, &rows->pending);
-}
-
-/* Whose rows the packet is about, if it is about any. */
-static void outcome_key(const struct view *v, struct outcome *o, struct rows *rows)
-{
-	const bool ports = v->kind == VIEW_WHOLE && !v->fragment && (v->protocol == TCP || v->protocol == UDP);
-	const struct endpoint *from;
-
-	o->service = ports ? world_service(v->destination, v->destination_port, v->protocol) : 0;
-	o->keyed = o->service;
-	if (o->keyed) {
-		read_rows(v->source, v->source_port, o->service, v->ipv6, rows);
-		return;
-	}
-	from = ports ? world_endpoint(v->source, v->source_port, v->protocol) : NULL;
-	if (!from || from->source)
-		return;
-	o->keyed = true;
-	o->service = from->service;
-	read_rows(v->destination, v->destination_port, o->service, v->ipv6, rows);
-}
-
-static bool run(const struct input *input, struct outcome *o)
-{
-	const struct bpf_program *programs[] = { lab.bpf->progs.teal_xdp, lab.bpf->progs.teal_ingress,
-						 lab.bpf->progs.teal_egress };
-	__u32 device = network_device(input->device);
-	struct xdp_md xdp = { .data_end = input->linear ?: input->length, .ingress_ifindex = device };
-	struct __sk_buff skb = { .ifindex = device, .gso_size = input->segment };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = input->bytes, .data_size_in = input->length, .data_out = o->bytes,
-		    .data_size_out = sizeof(o->bytes));
-
-	opts.ctx_in = input->hook == LAB_XDP ? (void *)&xdp : (void *)&skb;
-	opts.ctx_size_in = input->hook == LAB_XDP ? sizeof(xdp) : sizeof(skb);
-	if (bpf_prog_test_run_opts(bpf_program__fd(programs[input->hook]), &opts))
-		return false;
-	o->returned = (int)opts.retval;
-	o->length = opts.data_size_out;
-	return true;
-}
-
-bool world_run(const struct input *input, struct outcome *o)
-{
-	static __u64 before[TEAL_VERDICT_COUNT];
-	__u64 after[TEAL_VERDICT_COUNT];
-	struct view v;
-
-	o->verdict = TEAL_NEXT;
-	o->verdicts = 0;
-	o->unrecorded = false;
-	view_frame(&v, input->bytes, input->length, input->segment);
-	outcome_key(&v, o, &o->before);
-	if (v.has_addresses && (world_is_vip(v.destination)))
-		world_note_client(v.source);
-	if (!run(input, o))
-		return false;
-	if (o->keyed)
-		outcome_key(&v, o, &o->after);
-	read_verdicts(after);
-	for (int i = 0; i < TEAL_VERDICT_COUNT; i++) {
-		if (after[i] == before[i])
-			continue;
-		if (i == TEAL_PASS_UNRECORDED) {
-			o->unrecorded = true;
-			continue;
-		}
-		o->verdict = i;
-		o->verdicts += (int)(after[i] - before[i]);
-	}
-	memcpy(before, after, sizeof(before));
-	return true;
 }
