@@ -36,6 +36,10 @@ TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c) $(SHARED)
+BENCH_SOURCES := $(wildcard bench/*.c) tests/packet/frame.c tests/packet/network.c $(SHARED) \
+	$(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
+BENCH_SOURCES := $(filter-out %.bpf.c,$(BENCH_SOURCES))
+BENCH_SKELETONS := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bench/*.bpf.c))
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 
@@ -43,6 +47,7 @@ PROGRAMS := $(B)/teal $(B)/teald
 TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator
 
 .PHONY: all deps demo check unit packet lab soak fuzz kernels lint install uninstall clean help
+.PHONY: all deps demo check unit packet lab soak bench lint install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -52,6 +57,7 @@ help:
 		'make soak       the long version of the lab: 1,000 switches' \
 		'make fuzz       10 million packets that nobody would send (FUZZ=n: so many; SEED=n: those of that run again)' \
 		'make kernels    the programs under older kernels, in a virtual machine' \
+		'make bench      measure it beside what people would use instead; report in build/bench (BENCH=name: one part)' \
 		'make lint       clang-tidy, cppcheck, shellcheck' \
 		'make install    into $$(DESTDIR)$$(PREFIX)' \
 		'make deps       install what the build and the tests need (apt)' \
@@ -89,9 +95,14 @@ kernels:
 	$(Q)dist/packages build kernels
 	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/packet-tests $(B)/tests/traffic
 	$(Q)tests/kernels/run
+# BENCH=packet|live|servers|switch|growth: one part; QUICK=1, ROUNDS=n, FLOWS=1,4096: see docs/performance.md.
+bench:
+	$(Q)dist/packages build check bench
+	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/traffic $(B)/bench/bench
+	$(Q)$(SUDO) env QUICK="$(QUICK)" ROUNDS="$(ROUNDS)" FLOWS="$(FLOWS)" bench/run $(BENCH)
 
 # The kernel's side: one object, then its skeleton.
-$(B)/bpf/teal.bpf.o: bpf/teal.bpf.c
+$(B)/%.bpf.o: %.bpf.c
 	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(B)/bpf/teal.skel.h: $(B)/bpf/teal.bpf.o
@@ -105,6 +116,8 @@ $(B)/bpf/flood.skel.h: $(B)/bpf/flood.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name flood_bpf > $@
 
 $(B)/tests/flood/flood.o: | $(B)/bpf/flood.skel.h
+$(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # The user's side.
 $(B)/%.o: %.c | $(B)/bpf/teal.skel.h
@@ -112,6 +125,11 @@ $(B)/%.o: %.c | $(B)/bpf/teal.skel.h
 
 $(B)/sanitized/%.o: %.c | $(B)/bpf/teal.skel.h
 	$(call say,CC)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(SANITIZE) -c $< -o $@
+
+BENCH_OBJECTS := $(call objects,$(filter bench/%,$(BENCH_SOURCES)))
+$(BENCH_OBJECTS): ALL_CFLAGS += -I. -I$(B)/bench
+$(BENCH_OBJECTS): | $(BENCH_SKELETONS)
+.SECONDARY: $(BENCH_SKELETONS:.skel.h=.bpf.o)
 
 $(B)/teal: $(call objects,$(TEAL_SOURCES))
 $(B)/teald: $(call objects,$(TEALD_SOURCES))
@@ -121,16 +139,19 @@ $(B)/tests/traffic: $(call objects,$(wildcard tests/lab/*.c))
 $(B)/tests/fuzz-tests: $(call objects,$(FUZZ_SOURCES))
 $(B)/tests/flood-generator: $(call objects,tests/flood/flood.c tests/flood/rows.c tests/packet/frame.c)
 $(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator:
+$(B)/bench/bench: $(call objects,$(BENCH_SOURCES))
+$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/bench/bench:
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $^ -o $@ $(LIBS) -lcunit
 
-lint: export LINT_CFLAGS = $(ALL_CFLAGS)
+lint: export LINT_CFLAGS = $(ALL_CFLAGS) -I. -I$(B)/bench
 lint: export LINT_BPF_CFLAGS = $(BPF_CFLAGS)
 lint:
 	$(Q)dist/packages build lint
 	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h
+	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(BENCH_SKELETONS)
 	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
 install: all
