@@ -46,8 +46,7 @@ sanitized = $(patsubst %.c,$(B)/sanitized/%.o,$(1))
 PROGRAMS := $(B)/teal $(B)/teald
 TESTS := $(B)/tests/unit-tests $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator
 
-.PHONY: all deps demo check unit packet lab soak fuzz kernels lint install uninstall clean help
-.PHONY: all deps demo check unit packet lab soak bench lint install uninstall clean help
+.PHONY: all deps demo check unit packet lab soak fuzz kernels bench lint install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -95,6 +94,7 @@ kernels:
 	$(Q)dist/packages build kernels
 	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/packet-tests $(B)/tests/traffic
 	$(Q)tests/kernels/run
+
 # BENCH=packet|live|servers|switch|growth: one part; QUICK=1, ROUNDS=n, FLOWS=1,4096: see docs/performance.md.
 bench:
 	$(Q)dist/packages build check bench
@@ -116,6 +116,7 @@ $(B)/bpf/flood.skel.h: $(B)/bpf/flood.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name flood_bpf > $@
 
 $(B)/tests/flood/flood.o: | $(B)/bpf/flood.skel.h
+
 $(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
 	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
@@ -138,9 +139,8 @@ $(B)/tests/packet-tests: LIBS += -lcunit
 $(B)/tests/traffic: $(call objects,$(wildcard tests/lab/*.c))
 $(B)/tests/fuzz-tests: $(call objects,$(FUZZ_SOURCES))
 $(B)/tests/flood-generator: $(call objects,tests/flood/flood.c tests/flood/rows.c tests/packet/frame.c)
-$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator:
 $(B)/bench/bench: $(call objects,$(BENCH_SOURCES))
-$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/bench/bench:
+$(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator $(B)/bench/bench:
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
@@ -150,8 +150,7 @@ lint: export LINT_CFLAGS = $(ALL_CFLAGS) -I. -I$(B)/bench
 lint: export LINT_BPF_CFLAGS = $(BPF_CFLAGS)
 lint:
 	$(Q)dist/packages build lint
-	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h
-	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(BENCH_SKELETONS)
+	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h $(BENCH_SKELETONS)
 	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
 install: all
