@@ -24,7 +24,8 @@ packets() { # NAME FILTER: how many packets of a capture pass it
 		-o udp.check_checksum:TRUE -Y "$2" -T fields -e frame.number 2>"$LAB_DIR/tshark" | wc -l
 }
 
-WRONG='ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad" || icmpv6.checksum.status == "Bad"'
+# Linux itself sends ffff where 0 is meant (IPv6, now and then): to a receiver the two are one.
+WRONG='ip.checksum.status == "Bad" || (tcp.checksum.status == "Bad" && tcp.checksum != 0xffff) || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad" || icmpv6.checksum.status == "Bad"'
 RIGHT='tcp.checksum.status == "Good" || udp.checksum.status == "Good"'
 BACKENDS_SEEN='ip.addr == 10.0.0.0/16 || ipv6.addr == fd00:10::/64'
 
