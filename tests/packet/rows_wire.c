@@ -180,7 +180,16 @@ static void take_link(struct plan *plan, enum host host, bool leaves)
 	plan->ttl = leaves ? 63 : 64;
 }
 
-/* From client to backend, or from backend to client, with these TCP fields. */
+/* With source NAT the backend's side of a packet is between the source address and the backend. */
+static void take_source(const struct row *row, struct plan *plan, bool back)
+{
+	if (!(row->flags & TEAL_SERVICE_SOURCE))
+		return;
+	network_address(SOURCE, plan->ipv6, back ? plan->destination : plan->source);
+	*(back ? &plan->destination_port : &plan->source_port) = SOURCE_PORT;
+}
+
+/* From client to backend, or from backend to client, with these fields. */
 static bool carry(struct wire *wire, const struct row *row, const struct combination *combination, bool back,
 		  const struct plan *fields)
 {
@@ -192,10 +201,130 @@ static bool carry(struct wire *wire, const struct row *row, const struct combina
 
 	take_link(&in, from, false);
 	take_link(&out, to, true);
+	take_source(row, back ? &in : &out, back);
+	in.payload = out.payload = fields->payload ?: in.payload;
+	in.piece_at = out.piece_at = fields->piece_at;
+	in.piece_size = out.piece_size = fields->piece_size;
+	memcpy(in.extensions, fields->extensions, sizeof(in.extensions));
+	memcpy(out.extensions, fields->extensions, sizeof(out.extensions));
 	in.flags = out.flags = fields->flags;
 	in.sequence = out.sequence = fields->sequence;
 	in.acknowledged = out.acknowledged = fields->acknowledged;
 	return wire_carries(wire, row, &in, network_host(from)->device, &out, network_host(to)->device);
+}
+
+/* The client's flow, established or pending, and where its service has a source address, its port. */
+static void put_flow(struct lab *lab, const struct row *row, bool ipv6, bool pending)
+{
+	const __u8 protocol = row->udp ? UDP : TCP;
+	const __u32 backend = lab_backend(row->active, ipv6, protocol);
+	const __u16 source_port = row->flags & TEAL_SERVICE_SOURCE ? SOURCE_PORT : 0;
+	struct lab_row client, port;
+
+	lab_key(&client, ipv6, CLIENT, CLIENT_PORT, lab_service(ipv6, protocol));
+	lab_port(&port, backend, source_port, &client);
+	if (pending)
+		client.pending = (struct teal_pending){ .seen = lab_now(), .backend = backend, .client_sequence = 1000,
+							.source_port = source_port };
+	else
+		client.flow = (struct teal_flow){ .seen = lab_now(), .backend = backend, .acked = 1001,
+						  .source_port = source_port };
+	lab_put(lab, (pending ? PENDING4 : FLOWS4) + ipv6, &client);
+	if (source_port)
+		lab_put(lab, (pending ? LENT4 : SNAT4) + ipv6, &port);
+}
+
+static bool wire_begin(struct wire *wire, struct lab *lab, const struct row *row,
+		       const struct combination *combination, bool pending)
+{
+	const __u16 service = lab_service(combination->ipv6, row->udp ? UDP : TCP);
+
+	lab_switch(lab, service, row->active);
+	lab_flags(lab, service, row->flags);
+	put_flow(lab, row, combination->ipv6, pending);
+	if (wire_open(wire, lab, combination->hook))
+		return true;
+	row_complain((void *)row, "the programs cannot be attached");
+	return false;
+}
+
+/* The port is already lent to the SYN, as if it came again: so it is known here. */
+static void run_wire_source(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	static const struct plan syn = { .flags = SYN, .sequence = 1000 }, datagram = {},
+				 syn_ack = { .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001 },
+				 ack = { .flags = ACK, .sequence = 1001, .acknowledged = 9001, .payload = 300 };
+	struct wire wire;
+
+	if (wire_begin(&wire, lab, row, combination, true))
+		(void)(carry(&wire, row, combination, false, row->udp ? &datagram : &syn) &&
+		       carry(&wire, row, combination, true, row->udp ? &datagram : &syn_ack) &&
+		       carry(&wire, row, combination, false, row->udp ? &datagram : &ack) &&
+		       carry(&wire, row, combination, true, row->udp ? &datagram : &ack));
+	wire_close(&wire);
+}
+
+/* A datagram in two pieces either way. */
+static void run_wire_pieces(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	static const struct plan first = { .payload = 900, .piece_size = 504, .extensions = { { FRAGMENT } } },
+				 second = { .payload = 900, .piece_at = 504, .piece_size = 504,
+					    .extensions = { { FRAGMENT } } };
+	struct wire wire;
+
+	if (wire_begin(&wire, lab, row, combination, false))
+		(void)(carry(&wire, row, combination, false, &first) && carry(&wire, row, combination, false, &second) &&
+		       carry(&wire, row, combination, true, &first) && carry(&wire, row, combination, true, &second));
+	wire_close(&wire);
+}
+
+/* A SYN is refused: the RST comes back to the client. */
+static void run_wire_refused(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	struct plan in = between(CLIENT, VIP, combination->ipv6, false), out = between(VIP, CLIENT, combination->ipv6, false);
+	struct wire wire;
+
+	take_link(&in, CLIENT, false);
+	take_link(&out, CLIENT, true);
+	in.flags = SYN;
+	in.sequence = 1000;
+	out.ttl = 64;
+	out.flags = RST | ACK;
+	out.acknowledged = 1001;
+	out.window = WINDOW_ZERO;
+	if (wire_begin(&wire, lab, row, combination, false)) {
+		in.source_port = out.destination_port = 41000; /* not the flow's */
+		lab_switch(lab, lab_service(combination->ipv6, TCP), NOBODY);
+		wire_carries(&wire, row, &in, FRONT, &out, FRONT);
+	}
+	wire_close(&wire);
+}
+
+/*
+ * The backend's data is refused at tc egress, and the RST goes back in there: to the backend by way of the stack, in the
+ * name of whom it talks to.
+ */
+static void run_wire_cut(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	struct plan in = between(BLUE, CLIENT, combination->ipv6, false),
+		    out = between(CLIENT, BLUE, combination->ipv6, false);
+	struct wire wire;
+
+	take_link(&in, BLUE, false);
+	take_link(&out, BLUE, true);
+	take_source(row, &in, true);
+	take_source(row, &out, false);
+	in.flags = ACK;
+	in.sequence = 70000;
+	in.acknowledged = 1001;
+	out.flags = RST;
+	out.sequence = 1001;
+	out.window = WINDOW_ZERO;
+	if (wire_begin(&wire, lab, row, combination, false)) {
+		lab_cut(lab, lab_backend(BLUE, combination->ipv6, TCP), true);
+		wire_carries(&wire, row, &in, REAR, &out, REAR);
+	}
+	wire_close(&wire);
 }
 
 static void run_wire(struct lab *lab, const struct row *row, const struct combination *combination)
@@ -228,6 +357,24 @@ static const struct row rows[] = {
 	    .run = run_wire),
 	ROW("datagrams both ways, clients and backend on different devices", .udp = true, .active = BLUE,
 	    .run = run_wire),
+	ROW("source NAT, a handshake and data, clients and backend on different devices", .active = BLUE,
+	    .flags = TEAL_SERVICE_SOURCE, .run = run_wire_source),
+	ROW("source NAT, a handshake and data, one-armed: clients and backend on the same device", .active = NEAR,
+	    .flags = TEAL_SERVICE_SOURCE, .run = run_wire_source),
+	ROW("source NAT, a handshake and data, a backend behind a device that takes no redirected frames", .active = DEAF,
+	    .flags = TEAL_SERVICE_SOURCE, .run = run_wire_source),
+	ROW("source NAT, datagrams both ways", .active = BLUE, .udp = true, .flags = TEAL_SERVICE_SOURCE,
+	    .run = run_wire_source),
+	ROW("datagrams in pieces both ways: each piece arrives, translated", .active = BLUE, .udp = true,
+	    .run = run_wire_pieces),
+	ROW("source NAT, datagrams in pieces both ways: each piece arrives, translated", .active = BLUE, .udp = true,
+	    .flags = TEAL_SERVICE_SOURCE, .run = run_wire_pieces),
+	ROW("a SYN that is refused: the RST comes back to the client", .active = BLUE, .only = NOT_STACK,
+	    .run = run_wire_refused),
+	ROW("a backend's data that is refused at tc egress: the RST comes back to the backend", .active = BLUE,
+	    .only = NOT_STRAIGHT, .run = run_wire_cut),
+	ROW("source NAT, a backend's data that is refused at tc egress: the RST comes back to the backend",
+	    .active = BLUE, .only = NOT_STRAIGHT, .flags = TEAL_SERVICE_SOURCE, .run = run_wire_cut),
 };
 
 const struct rows rows_wire = ROWS("On the wire", rows);
