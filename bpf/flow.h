@@ -27,6 +27,39 @@ static __always_inline int choose(struct choice *ret, __u32 backend, __u16 sourc
 	return 0;
 }
 
+/*
+ * UDP's share of the flow table: a spoofed datagram that a backend answers makes a row, and no such flood may take from TCP
+ * the rows that its connections need.
+ */
+static __always_inline struct teal_udp_rows *udp_rows_get(const bool ipv6)
+{
+	__u32 row = ipv6;
+
+	return bpf_map_lookup_elem(&udp_rows, &row);
+}
+
+/* Returns 0, or -E2BIG if UDP has all that it may have. */
+static __always_inline long udp_rows_take(const struct segment *s, const bool ipv6)
+{
+	struct teal_udp_rows *rows = s->protocol == TEAL_UDP ? udp_rows_get(ipv6) : NULL;
+	const struct teal_meta *m = meta_get();
+
+	if (!rows)
+		return 0;
+	if (m && m->udp_most && (__s64)rows->count >= m->udp_most)
+		return -E2BIG;
+	__sync_fetch_and_add(&rows->count, 1);
+	return 0;
+}
+
+static __always_inline void udp_rows_give(enum teal_protocol protocol, const bool ipv6)
+{
+	struct teal_udp_rows *rows = protocol == TEAL_UDP ? udp_rows_get(ipv6) : NULL;
+
+	if (rows)
+		__sync_fetch_and_add(&rows->count, -1);
+}
+
 /* Takes a row that has ended, or expired, out of the way of its successor. */
 static __always_inline void flow_delete(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
@@ -37,7 +70,10 @@ static __always_inline void flow_delete(struct teal_flow *flow, const struct seg
 	if (now.state == TEAL_REPLACED || !flow_move(flow, s, now, TEAL_REPLACED, now.acked))
 		return;
 	snat_release(flow->backend, flow->source_port, ipv6);
-	if (!bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)) && count)
+	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)))
+		return;
+	udp_rows_give(s->protocol, ipv6);
+	if (count)
 		count->deleted++;
 }
 
@@ -47,6 +83,18 @@ static __always_inline void pending_delete(const struct teal_pending *pending, c
 {
 	snat_abandon(s, pending->backend, pending->source_port, ipv6);
 	bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
+}
+
+static __always_inline long flow_insert(const struct teal_flow *row, const struct segment *s, const bool ipv6)
+{
+	long error = udp_rows_take(s, ipv6);
+
+	if (error)
+		return error;
+	error = bpf_map_update_elem(FLOWS(ipv6), key_of(s, ipv6), row, BPF_NOEXIST);
+	if (error)
+		udp_rows_give(s->protocol, ipv6);
+	return error;
 }
 
 /*
@@ -73,7 +121,7 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 		flow_delete(ended, s, ipv6);
 	error = row.source_port ? snat_take(s, row.backend, row.source_port, &taken, ipv6) : 0;
 	if (!error)
-		error = bpf_map_update_elem(FLOWS(ipv6), key_of(s, ipv6), &row, BPF_NOEXIST);
+		error = flow_insert(&row, s, ipv6);
 	if (!error) {
 		if (count)
 			count->opened++;

@@ -188,10 +188,13 @@ static __always_inline enum teal_verdict parse_udp(struct packet *p, struct curs
 		return parse_refuse(p, TEAL_DROP_MALFORMED);
 	p->segment.payload = left - sizeof(*udp);
 	p->has_no_checksum = !udp->check;
-	if (ipv6 && p->has_no_checksum) /* RFC 8200, section 8.1 */
-		return parse_refuse(p, TEAL_DROP_UDP6_CHECKSUM);
 	parse_ports(p, udp);
-	return TEAL_NEXT;
+	if (!ipv6 || !p->has_no_checksum)
+		return TEAL_NEXT;
+	/* RFC 8200, section 8.1 */
+	if (endpoint_lookup(&p->source, p->source_port, TEAL_UDP))
+		return TEAL_DROP_UDP6_CHECKSUM;
+	return parse_refuse(p, TEAL_DROP_UDP6_CHECKSUM);
 }
 
 /* From the link header to the network header.  Returns the network protocol in host order, or 0. */

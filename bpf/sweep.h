@@ -31,12 +31,21 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	struct teal_flow *found = ctx->value, flow;
 	void *row_key = ctx->key;
 	struct segment s = {};
+	enum teal_protocol protocol;
+	union flow_phase phase, gone;
 
 	if (!found || !row_key || !m)
 		return;
 	flow = *found;
 	backend = bpf_map_lookup_elem(&backends, &flow.backend);
-	if (!is_older(now, flow.seen, flow_lifetime(m, backend ? backend->protocol : TEAL_TCP, flow.state)))
+	protocol = backend ? backend->protocol : TEAL_TCP;
+	if (!is_older(now, flow.seen, flow_lifetime(m, protocol, flow.state)))
+		return;
+	/* As flow_delete() does: whoever wins the swap deletes, for the row under the key may be a successor already. */
+	phase = gone = (union flow_phase){ .state = flow.state, .acked = flow.acked };
+	gone.state = TEAL_REPLACED;
+	if (flow.state != TEAL_REPLACED && /* a row whose winner could not delete it stays so */
+	    __sync_val_compare_and_swap((__u64 *)&found->state, phase.word, gone.word) != phase.word)
 		return;
 	if (ipv6)
 		s.key = *(struct teal_flow6_key *)row_key;
@@ -45,6 +54,7 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6)))
 		return;
 	snat_release(flow.backend, flow.source_port, ipv6);
+	udp_rows_give(protocol, ipv6);
 	sweep_count(&flow);
 }
 

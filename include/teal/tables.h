@@ -321,6 +321,12 @@ struct teal_event {
 };
 _Static_assert(sizeof(struct teal_event) == 40, "map ABI");
 
+/* udp_rows: how many rows of flows4 (row 0) and flows6 (row 1) are UDP's.  Writer: data path, sweep. */
+struct teal_udp_rows {
+	__u64 count;
+};
+_Static_assert(sizeof(struct teal_udp_rows) == 8, "map ABI");
+
 /* devices: what a device can do with a frame that is redirected to it.  Writer: control.  Reader: data path. */
 struct teal_device {
 	__u32 can_redirect_xdp; /* its driver and its far end take XDP frames */
@@ -357,7 +363,7 @@ struct teal_meta {
 	__u64 udp_ns;
 	__u64 netns; /* cookie of the network namespace that is served */
 	__u32 refuse_when_full; /* 1: a new flow that finds the flow table full is refused; 0: it goes on unrecorded */
-	__u32 pad;
+	__u32 udp_most; /* rows of a flow table that UDP may have, for anybody can make those; 0: as many as there are */
 };
 _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 
@@ -390,6 +396,7 @@ _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 	X(snat6, HASH, struct teal_snat_key, struct teal_flow6_key, 1048576, TEAL_NO_PREALLOC)        \
 	X(snat_pending4, LRU_HASH, struct teal_snat_key, struct teal_flow4_key, 65536, 0)             \
 	X(snat_pending6, LRU_HASH, struct teal_snat_key, struct teal_flow6_key, 65536, 0)             \
+	X(udp_rows, ARRAY, __u32, struct teal_udp_rows, 2, 0)                                         \
 	X(fragments, LRU_HASH, struct teal_fragment_key, struct teal_fragment, 16384, 0)              \
 	X(counters, PERCPU_ARRAY, __u32, struct teal_counters, 4096, 0)                               \
 	X(handshakes, PERCPU_ARRAY, __u32, struct teal_handshakes, 4096, 0)                           \

@@ -8,6 +8,8 @@ source "$(dirname "$0")/lib.sh"
 
 connections=2000 connections6=200 packets=75000
 [ -z "${SOAK:-}" ] || connections=10000 connections6=1000 packets=5000000
+# Tables that the flood of UDP could fill.
+flows=$((connections * 16))
 
 BPFTOOL=${BPFTOOL:-$(command -v bpftool || echo /usr/sbin/bpftool)}
 FLOOD=${FLOOD:-$LAB_ROOT/build/tests/flood-generator}
@@ -94,7 +96,10 @@ storms() {
 		storm "fragment flood, IPv$family" fragments $family udp
 		storm "fragments without a first, IPv$family" orphans $family udp
 		echo "    $LAB_MODE: rows of flows$family in all, those of UDP flows that backends answered included: $(table_rows flows$family)"
+		expect "$LAB_MODE, UDP flood, IPv$family: TCP keeps half of the table" holds "$(table_rows flows$family)" -le \
+			$((flows / 2 + connections + connections6))
 	done
+	expect "$LAB_MODE, UDP flood: UDP flows beyond their share went on unrecorded" holds "$(verdict PASS_UNRECORDED)" -gt 0
 	expect "$LAB_MODE, fragment floods: notes of fragments are bounded" holds "$(table_rows fragments)" -le 16384
 	expect "$LAB_MODE, floods: pending rows are bounded" holds "$(table_rows pending4)" -le 262144
 }
@@ -137,7 +142,7 @@ other_user() {
 [ $# -gt 0 ] || set -- native tc
 for LAB_MODE in "$@"; do
 	lab_up routed
-	lab_config
+	lab_config "limits: { flows: $flows }"
 	echo_start $BACKENDS
 	# Answers to those who were made up go to the client's wire, and end there.
 	edge ip route add 198.18.0.0/15 via 198.51.100.2

@@ -96,6 +96,9 @@ void lab_watch(struct lab *lab, bool on);
 
 void lab_refuse_when_full(struct lab *lab);
 
+/* UDP has all the rows of that family's flow table that it may have.  For a row's `prepare`. */
+void lab_udp_share_taken(struct lab *lab, __u16 service, bool ipv6);
+
 /*
  * Another key takes a service's place in service_slots, or that of `backend`'s endpoint in endpoint_slots.
  * @more  whether the place says that there are others

@@ -84,6 +84,19 @@ void lab_refuse_when_full(struct lab *lab)
 	put(lab, lab->bpf->maps.meta, &only, &row);
 }
 
+void lab_udp_share_taken(struct lab *lab, __u16 service, bool ipv6)
+{
+	const struct teal_udp_rows rows = { .count = 1 };
+	struct teal_meta row;
+	__u32 only = 0, family = ipv6;
+
+	(void)service;
+	lab_must(bpf_map__lookup_elem(lab->bpf->maps.meta, &only, sizeof(only), &row, sizeof(row), 0), "meta");
+	row.udp_most = 1;
+	put(lab, lab->bpf->maps.meta, &only, &row);
+	put(lab, lab->bpf->maps.udp_rows, &family, &rows);
+}
+
 /* The key stays in the hash beside it, where it is to be found if the place says so. */
 static void take_slot(struct lab *lab, const struct bpf_map *map, __u32 slots, const struct teal_service_key *key, bool more)
 {

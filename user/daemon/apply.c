@@ -202,6 +202,7 @@ static int meta_follow(const struct tables *t, const struct config *config, stru
 	meta.udp_unanswered_ns = config->timeouts.udp_unanswered * second;
 	meta.udp_ns = config->timeouts.udp * second;
 	meta.refuse_when_full = config->refuse_when_full;
+	meta.udp_most = t->rows[TABLE_flows4] / 2;
 	if (!error)
 		error = table_put(t, TABLE_meta, &only, &meta);
 	return error ? error_set(e, EXIT_FAILED, -error, "cannot write the table meta: %s", strerror(-error)) : 0;
