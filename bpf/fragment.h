@@ -78,7 +78,7 @@ static __always_inline int fragment_later(void *ctx, struct packet *p, const enu
 }
 ASIDE(fragment_later, struct packet)
 
-/* One of which no note tells: nobody's business at tc egress, or what a VIP's later fragments are. */
+/* One of which no note tells is lost if it is for a VIP: its packet's first piece went another way, or never came. */
 static __always_inline enum teal_verdict fragment(void *ctx, struct packet *p, const enum hook hook)
 {
 	int verdict;
@@ -87,7 +87,7 @@ static __always_inline enum teal_verdict fragment(void *ctx, struct packet *p, c
 	verdict = fragment_later_aside(ctx, p, hook);
 	if (verdict != TEAL_NEXT)
 		return verdict;
-	if (hook == HOOK_TC_EGRESS || (p->segment.protocol != TEAL_TCP && p->segment.protocol != TEAL_UDP))
+	if (p->segment.protocol != TEAL_TCP && p->segment.protocol != TEAL_UDP)
 		return TEAL_PASS_NOT_OURS;
 	return parse_refuse(p, TEAL_DROP_FRAGMENT);
 }

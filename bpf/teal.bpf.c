@@ -121,6 +121,8 @@ static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, co
 		source = source_get(p->segment.key.service);
 	if (choice.source_port && !source)
 		return TEAL_DROP_REWRITE;
+	if (hook == HOOK_TC_EGRESS && p->fragment)
+		return TEAL_DROP_FRAGMENT; /* the other pieces could not be sent after it */
 	if (hook == HOOK_TC_EGRESS) {
 		if (source)
 			end_replace(&r->source, &p->source, p->source_port, source->address, choice.source_port);
@@ -200,6 +202,8 @@ static __always_inline enum teal_verdict way_back(void *ctx, struct desk *desk, 
 	if (hook != HOOK_TC_EGRESS) {
 		hop = nexthop_to_client(ctx, p, backend, hook, ipv6);
 		verdict = hop ? forward_verdict(p, hop, TEAL_SENT_BACK) : TEAL_PASS_BACK_STACK;
+		if (verdict == TEAL_PASS_IN_LOCAL && has_source && p->fragment)
+			return TEAL_DROP_FRAGMENT; /* both ends change here, and a note tells of one */
 		if (verdict == TEAL_PASS_IN_LOCAL)
 			verdict = TEAL_PASS_BACK_LOCAL; /* it will not leave, so egress cannot translate it */
 		else if (verdict != TEAL_SENT_BACK)
