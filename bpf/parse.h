@@ -189,12 +189,9 @@ static __always_inline enum teal_verdict parse_udp(struct packet *p, struct curs
 	p->segment.payload = left - sizeof(*udp);
 	p->has_no_checksum = !udp->check;
 	parse_ports(p, udp);
-	if (!ipv6 || !p->has_no_checksum)
-		return TEAL_NEXT;
-	/* RFC 8200, section 8.1 */
-	if (endpoint_lookup(&p->source, p->source_port, TEAL_UDP))
+	if (ipv6 && p->has_no_checksum && address_is_vip(&p->destination)) /* RFC 8200, section 8.1 */
 		return TEAL_DROP_UDP6_CHECKSUM;
-	return parse_refuse(p, TEAL_DROP_UDP6_CHECKSUM);
+	return TEAL_NEXT;
 }
 
 /* From the link header to the network header.  Returns the network protocol in host order, or 0. */

@@ -199,6 +199,8 @@ static __always_inline enum teal_verdict way_back(void *ctx, struct desk *desk, 
 		return TEAL_PASS_NOT_OURS;
 	if (!has_source)
 		key_set(&p->segment, &p->destination, p->destination_port, from.service);
+	if (ipv6 && p->has_no_checksum) /* as parse() has it of a client's, but only if it is a flow's */
+		return flow_returns(&p->segment, from.backend, ipv6) ? TEAL_DROP_UDP6_CHECKSUM : TEAL_PASS_NOT_OURS;
 	if (hook != HOOK_TC_EGRESS) {
 		hop = nexthop_to_client(ctx, p, backend, hook, ipv6);
 		verdict = hop ? forward_verdict(p, hop, TEAL_SENT_BACK) : TEAL_PASS_BACK_STACK;
