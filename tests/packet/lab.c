@@ -187,7 +187,7 @@ static void fill(struct lab *lab)
 	fill_meta(lab);
 	fill_vip(lab, false, 0, TEAL_ANY, 0);
 	fill_vip(lab, true, 0, TEAL_ANY, 0);
-	for (__u16 service = 1; service < LAB_SERVICES; service++)
+	for (int service = 1; service < LAB_SERVICES; service++)
 		lab_flags(lab, service, 0);
 	lab->is_filled = true;
 }

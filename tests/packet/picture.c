@@ -43,8 +43,9 @@ static void sum_per_cpu(const struct bpf_map *map, __u32 rows, __u64 *sums)
 	__u32 keys[rows], next, count = rows;
 	__u64 *values = calloc(rows * cpus, words * sizeof(*values));
 
-	lab_must(!values || bpf_map_lookup_batch(bpf_map__fd(map), NULL, &next, keys, values, &count, NULL),
-		 bpf_map__name(map));
+	if (!values)
+		exit(1);
+	lab_must(bpf_map_lookup_batch(bpf_map__fd(map), NULL, &next, keys, values, &count, NULL), bpf_map__name(map));
 	memset(sums, 0, rows * words * sizeof(*sums));
 	for (size_t i = 0; i < rows * cpus * words; i++)
 		sums[i / (cpus * words) * words + i % words] += values[i];

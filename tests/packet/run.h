@@ -23,7 +23,7 @@ struct run {
 	bool failed;
 	__u64 begun;		   /* monotonic ns before the packet */
 	enum lab_hook first;	   /* of the programs on its way */
-	const struct frame *sent; /* as it came */
+	struct frame sent;	   /* as it came */
 };
 
 /* Where the running step is, for complaints: "step 1, client to VIP: ", and more as it gets more exact. */

@@ -76,7 +76,7 @@ static void run_program(struct run *run, enum lab_hook hook, enum device device,
 	after = run_plan_after(run, *plan, verdict);
 	run_expect_note(run, plan, &after, verdict);
 	if (run->step->damage || run->step->repeat != ONCE)
-		expected = *run->sent;
+		expected = run->sent;
 	else
 		frame_build(&expected, &after);
 	verify_same(expected.bytes, expected.length, frame->bytes, frame->length, run_complain, run);
@@ -157,7 +157,6 @@ void run_frame(struct run *run, struct frame *frame, const struct plan *plan, en
 	/* Made on the edge: only egress sees it, on the device by which the routing sends it. */
 	const bool leaves = step->from == HERE || step->from == EDGE;
 	const enum device made = step->from == EDGE && step->to == VIP ? network_host(VIP)->device : way_out(run);
-	const struct frame sent = *frame;
 	struct plan now = *plan;
 
 	if (run->combination->stack && !leaves)
@@ -166,7 +165,7 @@ void run_frame(struct run *run, struct frame *frame, const struct plan *plan, en
 		verdict = TEAL_PASS_BACK_SOURCE;
 	lab_look(run->lab, &run->before);
 	run->want = run->before;
-	run->sent = &sent;
+	run->sent = *frame;
 	run->begun = lab_now();
 	run->first = leaves ? LAB_TC_EGRESS : run->combination->hook;
 	run_program(run, run->first, leaves ? made : network_host(step->from)->device, verdict, frame, &now);
@@ -174,7 +173,7 @@ void run_frame(struct run *run, struct frame *frame, const struct plan *plan, en
 		strncat(run_where, "at tc egress: ", sizeof(run_where) - strlen(run_where) - 1);
 		run_program(run, LAB_TC_EGRESS, way_out(run), at_egress(run, verdict), frame, &now);
 	}
-	expect_counts(run, sent.packet);
+	expect_counts(run, run->sent.packet);
 	lab_look(run->lab, &run->after);
 	run_compare_counts(run);
 	run_compare_handshakes(run);
