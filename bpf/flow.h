@@ -133,6 +133,10 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 	}
 	if (taken)
 		snat_release(row.backend, row.source_port, ipv6);
+	if (error == -EBUSY) { /* another flow was proven with its port first */
+		pending_delete(pending, s, ipv6);
+		return AS_ANSWER(TEAL_REFUSE_NO_PORT);
+	}
 	if (error == -E2BIG && m && m->refuse_when_full) {
 		pending_delete(pending, s, ipv6);
 		return AS_ANSWER(TEAL_REFUSE_FULL);

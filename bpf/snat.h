@@ -19,8 +19,8 @@
 #define SNAT_LOW_PORTS (32768 - SNAT_FIRST_PORT) /* those that Linux does not give to its own sockets by default */
 #define SNAT_ALL_PORTS (65536 - SNAT_FIRST_PORT)
 #define SNAT_LOW_TRIES 8
-#define SNAT_FREE_TRIES 16 /* after these a port that is only lent will do */
-#define SNAT_TRIES 128
+#define SNAT_LENT_TRIES 8 /* so many that are only lent mean a flood: only then the last of them will do */
+#define SNAT_TRIES 256	  /* so of 60,000 flows towards one backend none misses the ports that are left */
 
 #define SNAT(ipv6) ((ipv6) ? (void *)&snat6 : (void *)&snat4)
 #define SNAT_PENDING(ipv6) ((ipv6) ? (void *)&snat_pending6 : (void *)&snat_pending4)
@@ -78,7 +78,8 @@ struct snat_search {
 	const struct segment *s;
 	struct teal_snat_key key;
 	__u32 hash;
-	__u16 lent; /* one that is only lent, and to somebody else */
+	__u32 lent_count; /* of ports that are only lent, to others; a byte */
+	__u16 lent;	  /* one of these that will do */
 	__u16 found;
 };
 
@@ -88,8 +89,6 @@ static __always_inline long snat_try(__u32 i, struct snat_search *search, const 
 	const struct segment *s = search->s;
 	const __u32 ports = i < SNAT_LOW_TRIES ? SNAT_LOW_PORTS : SNAT_ALL_PORTS;
 
-	if (search->lent && i >= SNAT_FREE_TRIES)
-		return 1;
 	search->hash = hash_mix(search->hash, i);
 	search->key.port = SNAT_FIRST_PORT + search->hash % ports;
 	if (bpf_map_lookup_elem(SNAT(ipv6), &search->key))
@@ -98,8 +97,11 @@ static __always_inline long snat_try(__u32 i, struct snat_search *search, const 
 		search->found = search->key.port;
 		return 1;
 	}
+	search->lent_count = (search->lent_count + 1) & 0xff;
+	if (search->lent_count < SNAT_LENT_TRIES && !snat_is_stale(&search->key, ipv6))
+		return 0;
 	search->lent = search->key.port;
-	return snat_is_stale(&search->key, ipv6);
+	return 1;
 }
 
 /* For bpf_loop(), whose body the verifier checks once. */
@@ -121,6 +123,8 @@ static __always_inline __u16 snat_claim(const struct segment *s, __u32 backend, 
 		.key = { .backend = backend },
 		/* A SYN that is sent again tries other ports. */
 		.hash = hash_mix(dispatch_hash(s, s->key.port, ipv6), (__u32)(s->now >> 20) ^ s->sequence),
+		/* 0 for the first two years; were that known to the verifier, it would follow every count. */
+		.lent_count = s->now >> 56,
 	};
 
 	bpf_loop(SNAT_TRIES, ipv6 ? (void *)snat_try6 : (void *)snat_try4, &search, 0);
