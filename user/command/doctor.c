@@ -17,12 +17,18 @@ static void finding_add(json_t *list, enum finding_level level, const char *what
 /* Whether a teald has loaded what is needed; that none has is no fault of the host's. */
 static void tables_check(struct command_context *c, json_t *list)
 {
+	struct finding findings[FINDINGS_MAX];
 	struct error e = {};
+	unsigned int count;
 
-	if (tables_open(c->options.pin_dir, &c->tables, &e))
+	if (tables_open(c->options.pin_dir, &c->tables, &e)) {
 		finding_add(list, FINDING_WARNING, e.text, "teald --config FILE");
-	else
-		finding_add(list, FINDING_GOOD, "teal is loaded, and its tables are of this version", "");
+		return;
+	}
+	finding_add(list, FINDING_GOOD, "teal is loaded, and its tables are of this version", "");
+	count = answers_check(c->tables, findings, FINDINGS_MAX);
+	for (unsigned int i = 0; i < count; i++)
+		finding_add(list, findings[i].level, findings[i].what, findings[i].mend);
 }
 
 /* Where the tables are: backends that clients do not hear of. */

@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "common/cleanup.h"
+#include "operation/route.h"
 
 struct findings {
 	struct finding *list;
@@ -141,25 +142,63 @@ static void check_backends(struct findings *f, const struct config *config)
 			check_forwarding(f, config, ipv6);
 }
 
+static bool is_served(const struct config *config, unsigned int index)
+{
+	for (unsigned int i = 0; i < config->device_count; i++)
+		if (if_nametoindex(config->devices[i].name) == index)
+			return true;
+	return false;
+}
+
 /* Replies go to the source address, so somebody has to have it. */
+static void check_source_address(struct findings *f, const struct config_service *service, const struct ifaddrs *own)
+{
+	char text[ADDRESS_TEXT_SIZE], mend[128];
+
+	if (is_local(own, service->source))
+		return;
+	address_format(service->source, text);
+	snprintf(mend, sizeof(mend), "ip address add %s dev DEVICE", text);
+	find(f, FINDING_WARNING, mend,
+	     "%s, the source of %s, is no address of this host: backends' replies to it come back only if it is "
+	     "routed here",
+	     text, service->name);
+}
+
+/* And they go no further than this host, so they can be translated only as they come in. */
+static void check_source_devices(struct findings *f, const struct config *config,
+				 const struct config_service *service, const struct ifaddrs *own)
+{
+	char backend[ADDRESS_TEXT_SIZE], device[IF_NAMESIZE], mend[160];
+
+	for (int color = 0; color < TEAL_COLORS; color++) {
+		for (unsigned int n = 0; n < service->colors[color].count; n++) {
+			const __u8 *address = service->colors[color].backends[n].address;
+			unsigned int index;
+
+			if (is_local(own, address) || route_device(address, &index) || is_served(config, index) ||
+			    !if_indextoname(index, device))
+				continue;
+			snprintf(mend, sizeof(mend), "devices: [..., { name: %s }] in teal.yaml", device);
+			find(f, FINDING_FATAL, mend,
+			     "%s has a source, and the answers of %s will come in by %s, which is not among the devices",
+			     service->name, address_format(address, backend), device);
+			return;
+		}
+	}
+}
+
 static void check_sources(struct findings *f, const struct config *config)
 {
 	struct ifaddrs *own = NULL;
-	char text[ADDRESS_TEXT_SIZE], mend[128];
 
 	if (getifaddrs(&own))
 		return;
 	for (unsigned int i = 0; i < config->service_count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		if (!service->has_source || is_local(own, service->source))
+		if (!config->services[i].has_source)
 			continue;
-		address_format(service->source, text);
-		snprintf(mend, sizeof(mend), "ip address add %s dev DEVICE", text);
-		find(f, FINDING_WARNING, mend,
-		     "%s, the source of %s, is no address of this host: backends' replies to it come back only if it is "
-		     "routed here",
-		     text, service->name);
+		check_source_address(f, &config->services[i], own);
+		check_source_devices(f, config, &config->services[i], own);
 	}
 	freeifaddrs(own);
 }
@@ -172,9 +211,9 @@ unsigned int host_check(const struct config *config, struct finding *ret)
 	check_kernel(&f);
 	for (unsigned int i = 0; config && i < config->device_count; i++)
 		check_device(&f, config->devices[i].name);
-	if (config)
+	if (config) {
 		check_backends(&f, config);
-	if (config)
 		check_sources(&f, config);
+	}
 	return f.count;
 }

@@ -4,6 +4,7 @@
 #define TEAL_HOST_H
 
 #include "config/config.h"
+#include "table/table.h"
 
 enum finding_level {
 	FINDING_GOOD,
@@ -26,5 +27,12 @@ struct finding {
  * Returns how many findings there are, the good ones included.
  */
 unsigned int host_check(const struct config *config, struct finding *ret);
+
+/*
+ * Looks for TCP services whose backends have answered no connection by way of this host, though some were begun.
+ * @room  of @ret
+ * Returns how many findings there are; tables that cannot be read are no finding.
+ */
+unsigned int answers_check(const struct tables *t, struct finding *ret, unsigned int room);
 
 #endif
