@@ -12,6 +12,7 @@
 #                 filled: nobody but the edge's devices, as packets leave by them; receivers verify
 #                 (default: on for tc and auto, off for native and generic)
 #   LAB_GRO       on | off: whether the far ends can take redirected XDP frames (default on)
+#   LAB_SOURCE, LAB_SOURCE6  the `source:` of all services (default: none)
 #   SOAK=1        the long version
 set -euo pipefail
 
@@ -92,8 +93,8 @@ refused() { # CODE SENTENCE COMMAND...: it exits with that code and says that on
 eventually() { # SECONDS COMMAND...: succeeds as soon as the command does
 	local end=$((SECONDS + $1 + 1))
 	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
+	until "$@" >"$LAB_DIR/tried" 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || { cat "$LAB_DIR/tried" && return 1; }
 		sleep 0.05
 	done
 }
@@ -176,7 +177,7 @@ lab_end() { # at EXIT without finish: something broke off
 	exit "$status"
 }
 
-lab_up() { # [routed | plain | bridge | host]
+lab_up() { # [routed | far | plain | aside | bridge | host]
 	LAB_TOPOLOGY=${1:-routed}
 	[ "$(id -u)" = 0 ] || { echo "the lab makes network namespaces, so it needs root: run it with sudo" >&2 && exit 1; }
 	umask 077
@@ -194,10 +195,10 @@ lab_up() { # [routed | plain | bridge | host]
 	mkdir "$LAB_DIR/bpf" "$LAB_STATE" "$LAB_DIR/files"
 	mount -t bpf bpf "$LAB_DIR/bpf"
 	"topology_$LAB_TOPOLOGY"
-	address client eth0 198.51.100.2/24 2001:db8:51::2/64
-	address edge eth0 198.51.100.1/24 2001:db8:51::1/64
 	# Nobody has the VIP: it is only routed to the edge.
+	address client eth0 198.51.100.2/24 2001:db8:51::2/64
 	gateway client 198.51.100.1 2001:db8:51::1
+	[ "$LAB_TOPOLOGY" = far ] || address edge eth0 198.51.100.1/24 2001:db8:51::1/64
 	edge sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	client sysctl -q -w net.ipv4.ip_local_port_range='1025 65535'
 	lab_offload
@@ -219,12 +220,14 @@ endpoints() { # SERVICE [6] NAME...: as a YAML list
 }
 
 service_yaml() { # NAME LISTEN SERVICE [6] -- the NAME's backends are those of SERVICE
+	local source=LAB_SOURCE${4:-}
 	cat <<-YAML
 		  - name: $1
 		    listen: "$2"
 		    blue: $(endpoints "$3" ${4:+"$4"} blue1 blue2)
 		    green: $(endpoints "$3" ${4:+"$4"} green1 green2)
 	YAML
+	[ -z "${!source:-}" ] || echo "    source: \"${!source}\""
 }
 
 # iperf3 opens several connections that must reach the same server, so bulk has one of each color.
@@ -232,7 +235,7 @@ lab_config() { # [MORE]: YAML appended to the services
 	{
 		echo "devices:"
 		echo "  - { name: eth0, mode: $LAB_MODE }"
-		[ "$LAB_TOPOLOGY" != routed ] || echo "  - { name: eth1, mode: $LAB_MODE }"
+		case $LAB_TOPOLOGY in routed | far) echo "  - { name: eth1, mode: $LAB_MODE }" ;; esac
 		echo "services:"
 		service_yaml web "$VIP:80/tcp" web
 		service_yaml echo "$VIP:7000/tcp" echo
@@ -295,6 +298,10 @@ active_color() { # SERVICE
 
 generation() { # SERVICE
 	teal status "$1" --json | jq -r '.services[0].generation'
+}
+
+rows() { # TABLE: how many it has
+	bpftool map dump pinned "$LAB_PINS/$1" | grep -c '"key":' || true
 }
 
 has_flows() { # SERVICE NUMBER, on both colors together

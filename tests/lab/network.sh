@@ -51,6 +51,10 @@ backend_address() { # NAME [6]
 	case ${LAB_TOPOLOGY}-$1-${2:-4} in
 	host-*-4) echo 198.51.100.1 ;;
 	host-*-6) echo 2001:db8:51::1 ;;
+	aside-blue?-4) echo "198.51.100.1${1#blue}" ;;
+	aside-green?-4) echo "198.51.100.2${1#green}" ;;
+	aside-blue?-6) echo "2001:db8:51::1${1#blue}" ;;
+	aside-green?-6) echo "2001:db8:51::2${1#green}" ;;
 	*-blue?-4) echo "10.0.1.1${1#blue}" ;;
 	*-green?-4) echo "10.0.2.1${1#green}" ;;
 	*-blue?-6) echo "fd00:10::1:1${1#blue}" ;;
@@ -84,8 +88,39 @@ topology_routed() {
 	address edge eth1 10.0.0.1/16 fd00:10::1/64
 }
 
+# Client - router - edge - router - switch with the backends behind it.
+topology_far() {
+	local each
+	space client near edge far
+	wire client eth0 near port0
+	wire near port1 edge eth0
+	wire edge eth1 far port0
+	bridge far br0
+	backends_plug far
+	address near port0 198.51.100.1/24 2001:db8:51::1/64
+	address near port1 192.0.2.2/24 2001:db8:2::2/64
+	address edge eth0 192.0.2.1/24 2001:db8:2::1/64
+	address edge eth1 10.1.0.1/24 fd00:11::1/64
+	address far port0 10.1.0.2/24 fd00:11::2/64
+	address far br0 10.0.0.1/16 fd00:10::1/64
+	gateway near 192.0.2.1 2001:db8:2::1
+	gateway edge 192.0.2.2 2001:db8:2::2
+	gateway far 10.1.0.1 fd00:11::1
+	ip -n "$LAB-edge" route add 10.0.0.0/16 via 10.1.0.2
+	ip -n "$LAB-edge" route add fd00:10::/64 via fd00:11::2
+	for each in near far; do on $each sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; done
+}
+
 # The edge has one leg, on the switch where everybody is.
 topology_plain() {
+	one_switch
+	address edge eth0 10.0.0.1/16 fd00:10::1/64
+}
+
+# The same, and the backends are in the clients' own subnet: what they send goes straight there, past the edge.
+topology_aside() { one_switch; }
+
+one_switch() {
 	local each
 	space client edge lan
 	bridge lan br0
@@ -94,11 +129,10 @@ topology_plain() {
 	plug lan br0 port0
 	plug lan br0 port1
 	backends_plug lan
-	address edge eth0 10.0.0.1/16 fd00:10::1/64
 	# What the edge's stack forwards here leaves by the device it came by, so it tells the backends of a shorter way,
 	# directly to the client and past teal.  For IPv4 that can be turned off there, for IPv6 only where it is heard.
 	edge sysctl -q -w net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.eth0.send_redirects=0
-	for each in $BACKENDS; do
+	for each in client $BACKENDS; do
 		on "$each" sysctl -q -w net.ipv6.conf.all.accept_redirects=0 net.ipv6.conf.eth0.accept_redirects=0
 	done
 }
@@ -124,9 +158,44 @@ backends_plug() { # NAME OF THE SWITCH'S NAMESPACE
 		space "$each"
 		wire "$each" eth0 "$1" "$each"
 		plug "$1" br0 "$each"
-		address "$each" eth0 "$(backend_address "$each")/16" "$(backend_address "$each" 6)/64"
-		gateway "$each" 10.0.0.1 fd00:10::1
+		if [ "$LAB_TOPOLOGY" = aside ]; then
+			address "$each" eth0 "$(backend_address "$each")/24" "$(backend_address "$each" 6)/64"
+		else
+			address "$each" eth0 "$(backend_address "$each")/16" "$(backend_address "$each" 6)/64"
+			gateway "$each" 10.0.0.1 fd00:10::1
+		fi
 	done
+}
+
+# The backends' default route leads to another router than the edge, which knows no way to the clients.
+backends_elsewhere() {
+	local each
+	for each in $BACKENDS; do
+		ip -n "$LAB-$each" route replace blackhole default
+		ip -n "$LAB-$each" -6 route delete default
+		ip -n "$LAB-$each" -6 route add blackhole default
+	done
+}
+
+# A router's ways there become narrow; the wire itself stays as it is, or it would lose what is larger.
+narrow() { # NAME DEVICE MTU PREFIX...
+	local name=$1 device=$2 mtu=$3 each
+	shift 3
+	for each in "$@"; do
+		case $each in
+		*:*) ip -n "$LAB-$name" route replace "$each" dev "$device" proto kernel metric 256 mtu lock "$mtu" ;;
+		*) ip -n "$LAB-$name" route replace "$each" dev "$device" proto kernel mtu lock "$mtu" ;;
+		esac
+	done
+}
+
+learned() { # MTU ADDRESS NAME...: one of these hosts has been told of its way there, and has believed it
+	local mtu=$1 to=$2 each
+	shift 2
+	for each in "$@"; do
+		! on "$each" ip route get "$to" | grep -q "mtu $mtu" || return 0
+	done
+	echo "no way to $to is $mtu bytes wide" && return 1
 }
 
 # Where checksums are made, and whether frames can be redirected.
@@ -147,7 +216,8 @@ ends() { # the far ends of the edge's cables and of the backends' ones, as NAME:
 	case $LAB_TOPOLOGY in
 	host) return ;;
 	routed) echo lan:port0 ;;
-	plain) echo lan:port1 ;;
+	far) printf '%s\n' near:port0 near:port1 far:port0 ;;
+	plain | aside) echo lan:port1 ;;
 	esac
 	local each
 	for each in $BACKENDS; do echo "$each:eth0"; done
@@ -155,7 +225,7 @@ ends() { # the far ends of the edge's cables and of the backends' ones, as NAME:
 
 edge_ends() {
 	case $LAB_TOPOLOGY in
-	routed) echo "eth0 eth1" ;;
+	routed | far) echo "eth0 eth1" ;;
 	bridge) echo "eth0 $BACKENDS" ;;
 	*) echo eth0 ;;
 	esac

@@ -62,6 +62,7 @@ web_start() { # NAME...
 	local each
 	[ -e "$LAB_DIR/files/100k" ] || {
 		head -c 102400 /dev/urandom >"$LAB_DIR/files/100k"
+		head -c 4000000 /dev/urandom >"$LAB_DIR/files/some"
 		head -c 20000000 /dev/urandom >"$LAB_DIR/files/big"
 	}
 	for each in "$@"; do
@@ -105,7 +106,8 @@ switch_command() { # SERVICE: as traffic wants it
 }
 
 # load SERVICE OPTIONS...: connections to one of echo, echo6, udp, udp6, and whatever the options want.  Succeeds if
-# nothing went wrong; otherwise says what did.  The figures are read by figure SERVICE.
+# nothing went wrong; otherwise says what did.  The figures are read by figure SERVICE.  Of several at once the others
+# are called SERVICE.WORD.
 load() {
 	load_begin "$@"
 	load_result "$1"
@@ -120,7 +122,7 @@ declare -A LOAD_PIDS
 load_begin() {
 	local service=$1 kind=load port=7000 host=$VIP
 	shift
-	case $service in *6) host=[$VIP6] ;; esac
+	case ${service%.*} in *6) host=[$VIP6] ;; esac
 	case $service in udp*) kind=udp port=7001 ;; esac
 	rm -f "$LAB_DIR/$service.json"
 	nsenter --net="/run/netns/$LAB-client" "$TRAFFIC" $kind --target "$host:$port" \
@@ -141,6 +143,40 @@ figure() { # SERVICE FILTER, as in: figure echo .new.failed
 	jq -r "${@:2}" "$LAB_DIR/$1.json"
 }
 
+# --- what works everywhere ---
+
+intact() { # URL OF THE WEB SERVER: what goes down and up arrives as it was sent
+	rm -rf "$LAB_DIR/down" "$LAB_DIR"/*/up
+	client curl -s --fail --max-time 20 -o "$LAB_DIR/down" "$1/some" && cmp "$LAB_DIR/down" "$LAB_DIR/files/some" &&
+		client curl -s --fail --max-time 20 -T "$LAB_DIR/files/some" "$1/up/some" &&
+		cmp "$LAB_DIR"/*/up/some "$LAB_DIR/files/some"
+}
+
+# A few long-lived ones and a steady stream of new ones over three switches, all protocols at once.
+expect_live() { # SENTENCE'S BEGINNING
+	local service
+	for service in echo echo6 udp udp6; do
+		load_begin "$service" --long 20 --rate 50 --seconds 2 --switches 3 --switch "$(switch_command "$service")" \
+			--netns-switch "/run/netns/$LAB-edge"
+	done
+	expect "$1: TCP on IPv4 lives over 3 switches" load_result echo
+	expect "$1: TCP on IPv6 lives over 3 switches" load_result echo6
+	expect "$1: UDP on IPv4 lives over 3 switches" load_result udp
+	expect "$1: UDP on IPv6 lives over 3 switches" load_result udp6
+}
+
+expect_everything() { # SENTENCE'S BEGINNING
+	local what=$1
+	expect "$what: blue answers" answers blue
+	expect "$what: blue answers on IPv6" answers blue "$WEB6/"
+	expect "$what: 4 MB arrive intact, down and up" intact "$WEB"
+	expect_live "$what"
+	expect "$what: teal switches" teal switch web web6 green --quiet
+	expect "$what: green answers" answers green
+	expect "$what: green answers on IPv6" answers green "$WEB6/"
+	expect "$what: 4 MB arrive intact on IPv6, down and up" intact "$WEB6"
+}
+
 # What every load must show.
 expect_clean() { # SERVICE, SENTENCE'S BEGINNING
 	local kept
@@ -150,6 +186,10 @@ expect_clean() { # SERVICE, SENTENCE'S BEGINNING
 	expect "$2: no new connection on the old color after a switch returned" is "$(figure "$1" .new.stale)" 0
 	expect "$2: no switch failed" is "$(figure "$1" .switches.failed)" 0
 	expect "$2: no errors at all" is "$(figure "$1" '[.errors[], .details[]] | join("; ")')" ""
+}
+
+verdict() { # NAME: packets of which that became
+	teal status --verdicts --json | jq --arg name "$1" '.verdicts[] | select(.name == $name) | .packets'
 }
 
 drops() { # packets that teal dropped, for whatever reason

@@ -8,15 +8,17 @@
 
 static void usage(void)
 {
-	printf("traffic serve --name NAME --listen ADDRESS:PORT [--udp]\n"
+	printf("traffic serve --name NAME --listen ADDRESS:PORT [--udp] [--share]\n"
 	       "    greets with its name and sends every byte back (by UDP: its name and the datagram);\n"
-	       "    a byte 4 (^D) read by itself makes it close first\n"
+	       "    a byte 4 (^D) read by itself makes it close first; with --share others may listen there too\n"
 	       "traffic load  --target ADDRESS:PORT --seconds S [--long N] [--rate R]\n"
 	       "    N long-lived connections that echo, and R new ones a second\n"
 	       "traffic udp   --target ADDRESS:PORT --seconds S [--flows N] [--rate R]\n"
 	       "    N sockets that ask again and again, and R new ones a second that ask once\n"
 	       "traffic talk  --target ADDRESS:PORT\n"
 	       "    one connection by hand: standard input goes in, what comes back goes out\n"
+	       "traffic pieces --target ADDRESS:PORT --size BYTES --order DIGITS\n"
+	       "    one datagram in fragments, sent in that order: 0 is the first one\n"
 	       "load and udp:\n"
 	       "    --switch CMD       a command, split at spaces; %%s in it is green, blue, green..., beginning with the\n"
 	       "                       color that did not answer first\n"
@@ -24,6 +26,7 @@ static void usage(void)
 	       "    --every MS         so often\n"
 	       "    --netns-switch F   the network namespace that the command runs in\n"
 	       "    --interval MS      between two echoes of one long-lived connection\n"
+	       "    --from A[,B...]    this host's addresses that TCP connections come from, in turn\n"
 	       "    --draw             a picture of it, and a table\n"
 	       "    --json FILE        the result (standard output, if there is no --draw)\n"
 	       "Exit code 0: nothing broke, failed or reached the old color after a switch had returned; 1: something did.\n");
@@ -49,6 +52,8 @@ int main(int argc, char **argv)
 		{ "interval", required_argument, NULL, 'i' }, { "switch", required_argument, NULL, 'w' },
 		{ "switches", required_argument, NULL, 'k' }, { "every", required_argument, NULL, 'e' },
 		{ "json", required_argument, NULL, 'j' },     { "netns-switch", required_argument, NULL, 'N' },
+		{ "from", required_argument, NULL, 'f' },     { "share", no_argument, NULL, 'S' },
+		{ "size", required_argument, NULL, 'c' },     { "order", required_argument, NULL, 'o' },
 		{ "draw", no_argument, NULL, 'd' },	      { "help", no_argument, NULL, 'h' },
 		{},
 	};
@@ -61,7 +66,7 @@ int main(int argc, char **argv)
 		case 'l': o.listen = optarg; break;
 		case 'u': o.udp = true; break;
 		case 't': o.target = optarg; break;
-		case 'c': o.count = number(long_options[row].name, optarg, 50000); break;
+		case 'c': o.count = number(long_options[row].name, optarg, 65000); break;
 		case 'r': o.rate = number("rate", optarg, 20000); break;
 		case 's': o.seconds = number("seconds", optarg, 86400); break;
 		case 'i': o.interval = number("interval", optarg, 60000); break;
@@ -70,6 +75,9 @@ int main(int argc, char **argv)
 		case 'e': o.every = number("every", optarg, 3600000); break;
 		case 'j': o.json = optarg; break;
 		case 'N': o.netns = optarg; break;
+		case 'f': o.from = optarg; break;
+		case 'S': o.share = true; break;
+		case 'o': o.order = optarg; break;
 		case 'd': o.draw = true; break;
 		case 'h': usage(); return 0;
 		default: return 2;
@@ -79,8 +87,10 @@ int main(int argc, char **argv)
 		return serve(&o);
 	if (optind + 1 == argc && !strcmp(argv[optind], "talk"))
 		return talk(&o);
+	if (optind + 1 == argc && !strcmp(argv[optind], "pieces"))
+		return pieces(&o);
 	o.udp = optind + 1 == argc && !strcmp(argv[optind], "udp");
 	if (o.udp || (optind + 1 == argc && !strcmp(argv[optind], "load")))
 		return load(&o);
-	die("it is 'traffic serve', 'load', 'udp' or 'talk': see 'traffic --help'");
+	die("it is 'traffic serve', 'load', 'udp', 'talk' or 'pieces': see 'traffic --help'");
 }

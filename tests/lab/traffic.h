@@ -52,14 +52,14 @@ struct address {
 };
 
 struct options {
-	const char *name, *listen, *target, *json, *command, *netns;
-	unsigned int count;    /* long-lived connections or UDP flows */
+	const char *name, *listen, *target, *json, *command, *netns, *from, *order;
+	unsigned int count;    /* long-lived connections or UDP flows, or bytes of a datagram */
 	unsigned int rate;     /* new ones a second */
 	unsigned int seconds;
 	unsigned int interval; /* ms between two echoes of a long-lived connection; 0: by their number */
 	unsigned int switches; /* evenly spaced over the time */
 	unsigned int every;    /* ms between two switches, instead */
-	bool udp, draw;
+	bool udp, draw, share;
 };
 
 /* --- the loop (traffic_loop.c) --- */
@@ -106,6 +106,8 @@ struct stream {
 	bool closing;
 };
 
+/* The addresses of this host that streams come from in turn: "A,B,C", or NULL for what the routes say. */
+void stream_from(const char *list);
 /* Begins to connect.  Returns 0, or a negative errno and nothing is open. */
 int stream_open(struct stream *s, const struct address *to, uint64_t key, const struct stream_events *events);
 void stream_say(struct stream *s, unsigned int length);
@@ -122,7 +124,8 @@ bool long_opening(void);
 void long_tick(int64_t now);
 void long_check(int64_t now);
 bool long_waits(void);
-void long_close(void);
+/* Begins to close as many as may be closing.  Returns whether there are more. */
+bool long_close(void);
 void short_open(const struct address *to, const struct options *o, int64_t start);
 void short_tick(int64_t now);
 void short_check(int64_t now);
@@ -210,5 +213,6 @@ const char *paint(const char *sequence);
 int serve(const struct options *o);
 int load(const struct options *o);
 int talk(const struct options *o);
+int pieces(const struct options *o);
 
 #endif

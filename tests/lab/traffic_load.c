@@ -92,8 +92,7 @@ static void part(const struct client *client, const struct options *o)
 
 	if (o->udp)
 		return;
-	long_close();
-	while (client->waits() && now_ns() < latest)
+	while ((long_close() || client->waits()) && now_ns() < latest)
 		step(client, &checked);
 }
 
@@ -107,6 +106,7 @@ int load(const struct options *o)
 	if (!o->target || address_parse(o->target, &to) || !o->seconds)
 		die("load and udp take --target ADDRESS:PORT and --seconds S");
 	loop_open();
+	stream_from(o->from);
 	if (o->udp)
 		udp_open(&to, o);
 	else

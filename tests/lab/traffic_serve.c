@@ -149,6 +149,8 @@ int serve(const struct options *o)
 	if (listener.fd < 0)
 		die("cannot make a socket: %s", strerror(errno));
 	setsockopt(listener.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (o->share)
+		setsockopt(listener.fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (address.storage.ss_family == AF_INET6)
 		setsockopt(listener.fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (o->udp) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -186,6 +187,34 @@ static void stream_ready(struct watch *watch, uint32_t events)
 		stream_end(s, end_of(errno));
 }
 
+static struct address own[64];
+static unsigned int own_count, own_next;
+
+void stream_from(const char *list)
+{
+	char text[80], *rest, *copy = list ? strdup(list) : NULL;
+
+	for (char *each = copy ? strtok_r(copy, ",", &rest) : NULL; each; each = strtok_r(NULL, ",", &rest)) {
+		snprintf(text, sizeof(text), strchr(each, ':') ? "[%s]:0" : "%s:0", each);
+		if (own_count == sizeof(own) / sizeof(own[0]) || address_parse(text, &own[own_count]))
+			die("--from takes up to 64 addresses, separated by commas, not '%s'", list);
+		own_count++;
+	}
+	free(copy);
+}
+
+/* The port is found by connect(): by bind() each would need one of its own, whatever the target. */
+static int stream_bind(int fd)
+{
+	const struct address *address = &own[own_next++ % (own_count ? own_count : 1)];
+	int on = 1;
+
+	if (!own_count)
+		return 0;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, (const struct sockaddr *)&address->storage, address->length) ? -errno : 0;
+}
+
 int stream_open(struct stream *s, const struct address *to, uint64_t key, const struct stream_events *events)
 {
 	int fd = socket(to->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, error = 0;
@@ -195,7 +224,8 @@ int stream_open(struct stream *s, const struct address *to, uint64_t key, const 
 	*s = (struct stream){ .watch = { stream_ready, fd }, .events = events, .key = key, .name = -1 };
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->started = s->since = now_ns();
-	if (connect(fd, (const struct sockaddr *)&to->storage, to->length) && errno != EINPROGRESS)
+	error = stream_bind(fd);
+	if (!error && connect(fd, (const struct sockaddr *)&to->storage, to->length) && errno != EINPROGRESS)
 		error = -errno;
 	if (!error)
 		error = loop_add(&s->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
