@@ -78,6 +78,9 @@ static __always_inline enum teal_verdict way_out(void *ctx, struct desk *desk, c
 {
 	struct teal_nexthop hop = {};
 
+	/* What came in by a device gets its answers out of it, and there nobody would translate them. */
+	if (((struct __sk_buff *)ctx)->ingress_ifindex)
+		return TEAL_REFUSE_UNSERVED;
 	nexthop_ask_tc(ctx, &hop, backend, false);
 	if (hop.verdict == TEAL_PASS_IN_LOCAL)
 		return TEAL_REFUSE_LOCAL;
