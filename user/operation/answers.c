@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/cleanup.h"
+#include "table/handshakes.h"
 #include "table/service.h"
 
 #define TRIES_ENOUGH 3 /* SYNs; fewer may still be on their way */

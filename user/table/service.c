@@ -121,33 +121,26 @@ int service_find(const struct tables *t, const char *name, struct service *ret, 
 	return error_set(e, EXIT_FAILED, ENOENT, "there is no service '%s': the services here are %s", name, known);
 }
 
-/* A row of numbers of a per-CPU table, summed over the CPUs. */
-static int row_sum(const struct tables *t, enum table table, __u32 key, void *ret, size_t size)
+int counters_get(const struct tables *t, __u32 backend, struct teal_counters *ret)
 {
-	const size_t words = size / sizeof(__u64);
-	_cleanup_free_ __u64 *each = calloc(t->cpus, size);
-	__u64 *to = ret;
+	_cleanup_free_ struct teal_counters *each = calloc(t->cpus, sizeof(*each));
+	struct teal_counters sum = {};
 	int error;
 
 	if (!each)
 		return -ENOMEM;
-	error = table_get(t, table, &key, each);
+	error = table_get(t, TABLE_counters, &backend, each);
 	if (error)
 		return error;
-	memset(ret, 0, size);
-	for (size_t i = 0; i < words * t->cpus; i++)
-		to[i % words] += each[i];
+	for (int cpu = 0; cpu < t->cpus; cpu++) {
+		const __u64 *from = (const __u64 *)&each[cpu];
+		__u64 *to = (__u64 *)&sum;
+
+		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
+			to[i] += from[i];
+	}
+	*ret = sum;
 	return 0;
-}
-
-int counters_get(const struct tables *t, __u32 backend, struct teal_counters *ret)
-{
-	return row_sum(t, TABLE_counters, backend, ret, sizeof(*ret));
-}
-
-int handshakes_get(const struct tables *t, __u32 backend, struct teal_handshakes *ret)
-{
-	return row_sum(t, TABLE_handshakes, backend, ret, sizeof(*ret));
 }
 
 int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count)

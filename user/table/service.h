@@ -57,9 +57,6 @@ int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *
 /* A backend's counters, summed over the CPUs.  Returns 0 or a negative errno. */
 int counters_get(const struct tables *t, __u32 backend, struct teal_counters *ret);
 
-/* What the kernel saw of a backend's handshakes, summed over the CPUs.  Returns 0 or a negative errno. */
-int handshakes_get(const struct tables *t, __u32 backend, struct teal_handshakes *ret);
-
 /* Live flows of one color of a service.  Returns 0 or a negative errno with a sentence. */
 int color_flows(const struct tables *t, __u16 service, enum teal_color color, __u64 *ret, struct error *e);
 
