@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/output.h"
 #include "common/cleanup.h"
+#include "table/room.h"
 
 static json_t *color_or_null(enum teal_color color)
 {
@@ -118,10 +119,24 @@ static int verdicts_json(const struct tables *t, json_t **ret, struct error *e)
 	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
+/* How full the flow tables are, by their names. */
+static int rooms_json(const struct tables *t, json_t **ret, struct error *e)
+{
+	struct room rooms[2];
+	int error = room_get(t, rooms, e);
+
+	if (error)
+		return error;
+	*ret = json_pack("{s:{s:I, s:I}, s:{s:I, s:I}}", "flows4", "rows", (json_int_t)rooms[0].rows, "limit",
+			 (json_int_t)rooms[0].most, "flows6", "rows", (json_int_t)rooms[1].rows, "limit",
+			 (json_int_t)rooms[1].most);
+	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+}
+
 int status_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
 {
 	_cleanup_free_ struct service *list = NULL;
-	json_t *services, *one;
+	json_t *services, *one, *rooms = NULL;
 	unsigned int count = 0;
 	struct service only;
 	int error;
@@ -137,7 +152,9 @@ int status_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 		if (!error)
 			json_array_append_new(services, one);
 	}
-	*ret_answer = json_pack("{s:o}", "services", services);
+	if (!error)
+		error = rooms_json(c->tables, &rooms, e);
+	*ret_answer = json_pack("{s:o, s:o*}", "services", services, "tables", rooms);
 	return error;
 }
 
@@ -239,6 +256,23 @@ static void service_print(const json_t *service)
 	grid_print(grid, 1);
 }
 
+/* Only what people should know: that a table is nearly full. */
+static void rooms_print(const json_t *rooms)
+{
+	static const char *const names[] = { "flows4", "flows6" };
+
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		json_int_t rows = 0, limit = 0;
+		struct room room;
+
+		json_unpack((json_t *)json_object_get(rooms, names[ipv6]), "{s:I, s:I}", "rows", &rows, "limit", &limit);
+		room = (struct room){ .rows = rows, .most = limit };
+		if (room_percent(&room) >= ROOM_ALARM)
+			printf("%s!%s the table of IPv%c flows is %u %% full: raise limits.flows, or lower the timeouts\n",
+			       style_bad(), style_none(), ipv6 ? '6' : '4', room_percent(&room));
+	}
+}
+
 void status_print(const struct command_context *c, const json_t *answer)
 {
 	const json_t *services = json_object_get(answer, "services"), *service;
@@ -255,4 +289,5 @@ void status_print(const struct command_context *c, const json_t *answer)
 			printf("\n");
 		service_print(service);
 	}
+	rooms_print(json_object_get(answer, "tables"));
 }

@@ -22,6 +22,7 @@
 #include "daemon/log.h"
 #include "daemon/netdev.h"
 #include "daemon/sweep.h"
+#include "table/room.h"
 #include "operation/host.h"
 #include "operation/lock.h"
 #include "operation/record.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct teal_bpf *bpf;
 	struct tables *tables;
 	struct sweep *sweep;
+	bool is_full[2]; /* the tables of IPv4's and IPv6's flows, nearly, and that was told */
 	struct health *health;
 	unsigned int missing; /* devices of the configuration that are not there */
 	int lock;
@@ -117,6 +119,28 @@ static void daemon_stop(uv_signal_t *signal, int number)
 	uv_stop(signal->loop);
 }
 
+/* Tells once when a flow table fills up, and again when it has filled up anew. */
+static void daemon_room(struct daemon *d)
+{
+	struct room rooms[2];
+	struct error e = {};
+
+	if (room_get(d->tables, rooms, &e)) {
+		log_error("%s", e.text);
+		return;
+	}
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		unsigned int percent = room_percent(&rooms[ipv6]);
+
+		if (percent >= ROOM_ALARM && !d->is_full[ipv6])
+			log_warning("the table of IPv%c flows is %u %% full (%llu of %llu rows); new ones beyond that are %s: raise "
+				    "limits.flows, or lower the timeouts",
+				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
+				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
+		d->is_full[ipv6] = percent >= (d->is_full[ipv6] ? ROOM_ALARM - 10 : ROOM_ALARM);
+	}
+}
+
 static void daemon_sweep(uv_timer_t *timer)
 {
 	struct daemon *d = timer->data;
@@ -127,6 +151,7 @@ static void daemon_sweep(uv_timer_t *timer)
 
 	if (error)
 		log_error("cannot sweep the flow tables: %s", strerror(-error));
+	daemon_room(d);
 	lock = lock_take(d->pin_dir, LOCK_TABLES, 0, &e);
 	if (lock >= 0)
 		services_tidy(d->tables);
