@@ -124,6 +124,8 @@ static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, co
 		source = source_get(p->segment.key.service);
 	if (choice.source_port && !source)
 		return TEAL_DROP_REWRITE;
+	/* Or the compiler asks for the port in its place, of which Linux 6.1 does not know that it says the same. */
+	asm volatile("" : "+r"(source));
 	if (hook == HOOK_TC_EGRESS && p->fragment)
 		return TEAL_DROP_FRAGMENT; /* the other pieces could not be sent after it */
 	if (hook == HOOK_TC_EGRESS) {
