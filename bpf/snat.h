@@ -19,7 +19,7 @@
 #define SNAT_LOW_PORTS (32768 - SNAT_FIRST_PORT) /* those that Linux does not give to its own sockets by default */
 #define SNAT_ALL_PORTS (65536 - SNAT_FIRST_PORT)
 #define SNAT_LOW_TRIES 8
-#define SNAT_LENT_TRIES 8 /* so many that are only lent mean a flood: only then the last of them will do */
+#define SNAT_LENT_TRIES 24 /* so many that are only lent mean a flood: only then the last of them will do */
 #define SNAT_TRIES 256	  /* so of 60,000 flows towards one backend none misses the ports that are left */
 
 #define SNAT(ipv6) ((ipv6) ? (void *)&snat6 : (void *)&snat4)
