@@ -24,7 +24,7 @@
 #define TEAL_NAME_SIZE 32     /* a service's name with its NUL */
 #define TEAL_SERVICE_SLOTS 4096U  /* rows of service_slots; a power of two */
 #define TEAL_ENDPOINT_SLOTS 16384U /* the same of endpoint_slots */
-#define TEAL_HANDSHAKE_BUCKETS 20  /* of the histogram of handshake times: the last holds half a second and more */
+#define TEAL_HANDSHAKE_BUCKETS 20  /* of the histogram of handshake times: the last holds a quarter of a second and more */
 #define TEAL_REASON_SIZE 104	   /* a health check's last words with their NUL */
 #define TEAL_NEXTHOP_SLOTS 1024U /* remembered next hops to clients, a CPU; a power of two */
 
