@@ -245,4 +245,27 @@ static __always_inline int icmp(void *ctx, struct packet *p, const enum hook hoo
 	return verdict == TEAL_NEXT ? icmp_back(ctx, p, &q, hook, ipv6) : verdict;
 }
 
+/* Not static, as ASIDE() has it. */
+#define ICMP_ASIDE(name, context, hook, ipv6)                      \
+	__noinline int name(struct context *ctx, struct packet *p) \
+	{                                                          \
+		return p ? icmp(ctx, p, hook, ipv6) : 0;           \
+	}
+ICMP_ASIDE(icmp_xdp4, xdp_md, HOOK_XDP, false)
+ICMP_ASIDE(icmp_xdp6, xdp_md, HOOK_XDP, true)
+ICMP_ASIDE(icmp_ingress4, __sk_buff, HOOK_TC_INGRESS, false)
+ICMP_ASIDE(icmp_ingress6, __sk_buff, HOOK_TC_INGRESS, true)
+ICMP_ASIDE(icmp_egress4, __sk_buff, HOOK_TC_EGRESS, false)
+ICMP_ASIDE(icmp_egress6, __sk_buff, HOOK_TC_EGRESS, true)
+#undef ICMP_ASIDE
+
+static __always_inline enum teal_verdict icmp_aside(void *ctx, struct packet *p, const enum hook hook, const bool ipv6)
+{
+	if (hook == HOOK_XDP)
+		return ipv6 ? icmp_xdp6(ctx, p) : icmp_xdp4(ctx, p);
+	if (hook == HOOK_TC_INGRESS)
+		return ipv6 ? icmp_ingress6(ctx, p) : icmp_ingress4(ctx, p);
+	return ipv6 ? icmp_egress6(ctx, p) : icmp_egress4(ctx, p);
+}
+
 #endif
