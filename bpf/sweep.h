@@ -8,6 +8,20 @@
 
 #include "flow.h"
 
+#define SWEEP_ROWS 1024 /* a power of two; some 0.4 ms of walking */
+
+/*
+ * A byte for the reader, who takes one at a time: each ends one read, and with it the walk's hold on the CPU and on RCU,
+ * for which the grace period of a switch waits.
+ */
+static __always_inline void sweep_rest(const struct bpf_iter_meta *walk)
+{
+	const char rest = '.';
+
+	if (walk->seq_num % SWEEP_ROWS == SWEEP_ROWS - 1)
+		bpf_seq_write(walk->seq, &rest, sizeof(rest));
+}
+
 /*
  * An iterator runs in process context: a packet may interrupt it on the same CPU and count in the same row,
  * so its own counting is one instruction.
@@ -36,6 +50,7 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 
 	if (!found || !row_key || !m)
 		return;
+	sweep_rest(ctx->meta);
 	flow = *found;
 	backend = bpf_map_lookup_elem(&backends, &flow.backend);
 	protocol = backend ? backend->protocol : TEAL_TCP;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The few kernel types that the programs need, so that a build needs no BTF of the build host.
- * The packet headers and the contexts below are the kernel's user-space ABI; of struct bpf_map only the
- * named member is used, and libbpf finds its place in the running kernel (CO-RE).
+ * The packet headers and the contexts below are the kernel's user-space ABI; of struct bpf_map and
+ * struct bpf_iter_meta only the named members are used, and libbpf finds their place in the running kernel (CO-RE).
  */
 #ifndef TEAL_VMLINUX_H
 #define TEAL_VMLINUX_H
@@ -237,7 +237,13 @@ struct bpf_map {
 	__u32 max_entries;
 } __attribute__((preserve_access_index));
 
-struct bpf_iter_meta;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num; /* rows seen, over all reads */
+} __attribute__((preserve_access_index));
 
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;

@@ -2,6 +2,7 @@
 #include "daemon/sweep.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -39,7 +40,7 @@ int sweep_new(struct teal_bpf *bpf, struct sweep **ret)
 
 int sweep_run(struct sweep *sweep)
 {
-	char nothing[64]; /* the iterator writes nothing; reading it to its end is what runs it */
+	char rest; /* reading to the end is what runs the walk; one byte at a time is what breaks it off again and again */
 
 	for (int i = 0; i < 2; i++) {
 		_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(sweep->links[i]));
@@ -47,8 +48,8 @@ int sweep_run(struct sweep *sweep)
 
 		if (fd < 0)
 			return -errno;
-		while ((size = read(fd, nothing, sizeof(nothing))) > 0 || (size < 0 && errno == EAGAIN))
-			;
+		while ((size = read(fd, &rest, sizeof(rest))) > 0 || (size < 0 && errno == EAGAIN))
+			sched_yield(); /* whoever waits for this CPU, or for a grace period, does not wait for the whole walk */
 		if (size < 0)
 			return -errno;
 	}
