@@ -93,7 +93,8 @@ static void a_color_that_gets_new_flows_is_not_reset(void)
 	prefixes_set(&web, TEAL_GREEN, (const char *const[]){ "192.0.2.0/24", NULL });
 	CU_ASSERT_EQUAL(is_reset("10.0.2.11:80"), 0);
 	reset_put("10.0.2.11:80");
-	CU_ASSERT_EQUAL(switch_color(t, tables_state_dir(), &web, TEAL_GREEN, false, &result, &e), 0);
+	CU_ASSERT_EQUAL(switch_color(t, tables_state_dir(), &web, &(struct switch_request){ .color = TEAL_GREEN }, &result,
+				&e), 0);
 	CU_ASSERT_EQUAL(is_reset("10.0.2.11:80"), 0);
 	/* Nothing left to end; left by somebody who was killed. */
 	reset_put("10.0.1.11:80");
@@ -133,7 +134,8 @@ static int both_switch(struct error *e)
 	struct service list[2] = { web, api };
 	struct switch_result results[2];
 
-	return switch_services(t, tables_state_dir(), list, 2, TEAL_GREEN, false, results, e);
+	return switch_services(t, tables_state_dir(), list, 2, &(struct switch_request){ .color = TEAL_GREEN },
+			       results, e);
 }
 
 static void both_are_unchanged(__u32 web_table, __u32 api_table)

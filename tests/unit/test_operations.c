@@ -172,7 +172,8 @@ static void a_switch_ends_a_canary(void)
 
 	two_begin();
 	canary(5);
-	ROW_CHECK(!switch_color(t, tables_state_dir(), &web, TEAL_GREEN, false, &result, &e), "switch: %s", e.text);
+	ROW_CHECK(!switch_color(t, tables_state_dir(), &web, &(struct switch_request){ .color = TEAL_GREEN }, &result,
+				&e), "switch: %s", e.text);
 	CU_ASSERT_EQUAL(result.from, TEAL_BLUE);
 	CU_ASSERT_EQUAL(result.canary, TEAL_GREEN);
 	CU_ASSERT_EQUAL(share_in_slot(&web, TEAL_GREEN), 1000);
@@ -184,7 +185,8 @@ static void a_switch_ends_a_canary(void)
 	CU_ASSERT_EQUAL(booked("web", NULL).active, TEAL_GREEN);
 	/* To the color that is active: only the canary ends, and that is no switch. */
 	ROW_CHECK(!canary_set(t, tables_state_dir(), &web, TEAL_BLUE, 30, false, &e), "canary: %s", e.text);
-	ROW_CHECK(!switch_color(t, tables_state_dir(), &web, TEAL_GREEN, false, &result, &e), "switch: %s", e.text);
+	ROW_CHECK(!switch_color(t, tables_state_dir(), &web, &(struct switch_request){ .color = TEAL_GREEN }, &result,
+				&e), "switch: %s", e.text);
 	CU_ASSERT_EQUAL(result.canary, TEAL_BLUE);
 	services_find();
 	CU_ASSERT_EQUAL(web.info.generation, 1);

@@ -20,7 +20,7 @@ struct command_options {
 	bool force, wait, verdicts, reset, off;
 	unsigned int wait_seconds; /* with `wait`; 0: until it is done */
 	unsigned int max_seconds; /* 0: not given */
-	const char *color, *client;
+	const char *color, *client, *why;
 	const char *from[FROM_MAX]; /* --from, as often as it was given */
 	unsigned int from_count;
 	unsigned int limit; /* 0: no limit */
@@ -45,6 +45,7 @@ enum {
 	OPTION_MAX = 256,
 	OPTION_FROM = 512,
 	OPTION_OFF = 1024,
+	OPTION_WHY = 2048,
 };
 
 struct command {
@@ -76,6 +77,7 @@ COMMAND(pause);
 COMMAND(resume);
 COMMAND(backends);
 COMMAND(flows);
+COMMAND(history);
 COMMAND(doctor);
 COMMAND(version);
 

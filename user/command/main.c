@@ -16,10 +16,10 @@
 static const struct command commands[] = {
 	{ "status", "[SERVICE] [--verdicts]", 0, 1, OPTION_VERDICTS, true, status_run, status_print,
 	  "services, colors, backends, health, flows; or what became of the packets" },
-	{ "switch", "SERVICE... COLOR [--force] [--wait[=T]]", 2, -1, OPTION_FORCE | OPTION_WAIT, true, switch_run,
-	  switch_print, "send new connections to a color, in one step" },
-	{ "rollback", "SERVICE [--force]", 1, 1, OPTION_FORCE, true, rollback_run, rollback_print,
-	  "switch back to the previous color" },
+	{ "switch", "SERVICE... COLOR [--force] [--wait[=T]] [--why TEXT]", 2, -1, OPTION_FORCE | OPTION_WAIT | OPTION_WHY,
+	  true, switch_run, switch_print, "send new connections to a color, in one step" },
+	{ "rollback", "SERVICE [--force] [--why TEXT]", 1, 1, OPTION_FORCE | OPTION_WHY, true, rollback_run,
+	  rollback_print, "switch back to the previous color" },
 	{ "drain", "SERVICE [COLOR] [--wait[=T]] [--reset] [--force]", 1, 2, OPTION_WAIT | OPTION_RESET | OPTION_FORCE,
 	  true, drain_run, drain_print, "connections left on the color that is not active; wait for their end, or end them" },
 	{ "canary", "SERVICE COLOR PERCENT | off [--force]", 2, 3, OPTION_FORCE, true, canary_run, canary_print,
@@ -33,6 +33,8 @@ static const struct command commands[] = {
 	  "show a color's backends, or replace them" },
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
 	  OPTION_COLOR | OPTION_CLIENT | OPTION_LIMIT, true, flows_run, flows_print, "the connections there are" },
+	{ "history", "[SERVICE] [--limit N]", 0, 1, OPTION_LIMIT, false, history_run, history_print,
+	  "who switched what, when and why" },
 	{ "doctor", "[--config FILE]", 0, 0, OPTION_CONFIG, false, doctor_run, doctor_print,
 	  "what would stop this host from working, and the command that mends it" },
 	{ "version", "", 0, 0, 0, false, version_run, version_print, "the version" },
@@ -91,6 +93,7 @@ static const struct option long_options[] = {
 	{ "reset", no_argument, NULL, 'r' },	       { "max", required_argument, NULL, 'x' },
 	{ "from", required_argument, NULL, 'F' },      { "off", no_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },	       { "version", no_argument, NULL, 'V' },
+	{ "why", required_argument, NULL, 'y' },
 	{},
 };
 
@@ -117,6 +120,7 @@ static int option_take(int option, struct command_options *o, unsigned int *spec
 			return error_set(e, EXIT_USAGE, E2BIG, "--from was given more than %u times: name wider prefixes", FROM_MAX);
 		o->from[o->from_count++] = optarg;
 		return 0;
+	case 'y': *special |= OPTION_WHY; o->why = optarg; return 0;
 	case 'm': *special |= OPTION_LIMIT; return argument_number("limit", optarg, &o->limit, e);
 	case 'w':
 		*special |= OPTION_WAIT;

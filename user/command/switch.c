@@ -23,13 +23,17 @@ static int switch_all(struct command_context *c, struct service *services, unsig
 		      json_t *list, struct error *e)
 {
 	_cleanup_free_ struct switch_result *results = calloc(count, sizeof(*results));
+	const struct switch_request request = { .color = color, .force = c->options.force, .why = c->options.why };
 	int error;
 
 	if (!results)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = switch_services(c->tables, c->options.state_dir, services, count, color, c->options.force, results, e);
-	for (unsigned int i = 0; i < count && !error; i++)
+	error = switch_services(c->tables, c->options.state_dir, services, count, &request, results, e);
+	for (unsigned int i = 0; i < count && !error; i++) {
 		json_array_append_new(list, result_json(&services[i], &results[i]));
+		if (results[i].unwritten.text[0])
+			fprintf(stderr, "teal: %s\n", results[i].unwritten.text);
+	}
 	return error;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "operation/health.h"
+#include "operation/history.h"
 #include "operation/reset.h"
 #include "table/slot.h"
 
@@ -76,9 +77,10 @@ int switch_record(const char *state_dir, const struct service *s, struct error *
 }
 
 /* The step itself, then the row that people read.  A switch that only ends a canary does not count as one. */
-static int switch_tables(const struct tables *t, struct service *s, enum teal_color color, unsigned int before,
-			 struct error *e)
+static int switch_tables(const struct tables *t, struct service *s, const struct switch_request *request,
+			 unsigned int before, struct error *e)
 {
+	enum teal_color color = request->color;
 	__u32 id = s->id;
 	int error = slot_put(t, s->id, s->info.name, color);
 
@@ -88,6 +90,7 @@ static int switch_tables(const struct tables *t, struct service *s, enum teal_co
 	if (s->info.active != color || before != SLOT_CANARY) {
 		s->info.generation++;
 		s->info.switched_at = time(NULL);
+		s->info.guard_until = request->guard_until;
 	}
 	if (s->info.active != color) {
 		s->info.previous = s->info.active;
@@ -100,6 +103,29 @@ static int switch_tables(const struct tables *t, struct service *s, enum teal_co
 		return error_set(e, EXIT_FAILED, -error, "cannot write the row of %s in service_info: %s; nothing was changed",
 				 s->info.name, strerror(-error));
 	return 0;
+}
+
+/* Whether slot and row say that color: a switch that was killed between the two left them apart. */
+static bool is_switched(const struct tables *t, const struct service *s, unsigned int table, enum teal_color color)
+{
+	struct teal_service_info row;
+	__u32 id = s->id;
+
+	return table == (unsigned int)color && !table_get(t, TABLE_service_info, &id, &row) && row.active == color;
+}
+
+/* The same of the books. */
+static bool is_recorded(const char *state_dir, const struct service *s)
+{
+	struct record *record = NULL;
+	struct error ignored = {};
+	const struct record_service *entry =
+		record_read(state_dir, &record, &ignored) ? NULL : record_find(record, s->info.name);
+	bool recorded = entry && entry->active == s->info.active && entry->generation == s->info.generation &&
+			entry->canary == s->info.canary;
+
+	record_free(record);
+	return recorded;
 }
 
 /* What a service was before it was touched. */
@@ -140,8 +166,8 @@ static void services_undo(const struct tables *t, const struct before *before, u
 }
 
 /* Swaps every slot that has to be.  The order of service_info and slot is that of a single switch. */
-static int services_swap(const struct tables *t, struct service *services, unsigned int count, enum teal_color color,
-			 struct before *before, bool *ret_changed, struct error *e)
+static int services_swap(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+			 const struct switch_request *request, struct before *before, bool *ret_changed, struct error *e)
 {
 	int error = 0;
 
@@ -151,13 +177,15 @@ static int services_swap(const struct tables *t, struct service *services, unsig
 		before[i] = (struct before){ .service = *s, .table = SLOT_TABLES };
 		slot_recover(t, s->id, s->info.name);
 		slot_find(t, s->id, s->info.name, &before[i].table);
-		if (before[i].table == (unsigned int)color)
+		if (is_switched(t, s, before[i].table, request->color)) {
+			*ret_changed |= !is_recorded(state_dir, s);
 			continue;
-		error = reset_clear(t, s, color, e);
+		}
+		error = reset_clear(t, s, request->color, e);
 		if (error)
 			break;
 		before[i].touched = *ret_changed = true;
-		error = switch_tables(t, s, color, before[i].table, e);
+		error = switch_tables(t, s, request, before[i].table, e);
 	}
 	return error;
 }
@@ -177,9 +205,25 @@ static int services_check(const struct tables *t, const char *state_dir, const s
 	return error ?: record_check(state_dir, e);
 }
 
-int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-		    enum teal_color color, bool force, struct switch_result *ret, struct error *e)
+/* Durable in the books already, so that a history that cannot be written is only told of. */
+static void switch_tell(const char *state_dir, const struct service *s, const char *why, struct switch_result *result)
 {
+	const struct history_entry entry = {
+		.service = s->info.name,
+		.from = result->from == result->to ? color_other(result->to) : result->from,
+		.to = result->to,
+		.why = why,
+		.generation = result->generation,
+		.connections = result->draining,
+	};
+
+	history_append(state_dir, &entry, &result->unwritten);
+}
+
+int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+		    const struct switch_request *request, struct switch_result *ret, struct error *e)
+{
+	enum teal_color color = request->color;
 	_cleanup_free_ struct before *before = calloc(count, sizeof(*before));
 	__u64 began = table_clock();
 	bool changed = false;
@@ -187,10 +231,10 @@ int switch_services(const struct tables *t, const char *state_dir, struct servic
 
 	if (!before)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = services_check(t, state_dir, services, count, color, force, e);
+	error = services_check(t, state_dir, services, count, color, request->force, e);
 	if (error)
 		return error;
-	error = services_swap(t, services, count, color, before, &changed, e);
+	error = services_swap(t, state_dir, services, count, request, before, &changed, e);
 	if (!error && changed)
 		error = services_record(state_dir, services, count, e);
 	if (error) {
@@ -210,14 +254,16 @@ int switch_services(const struct tables *t, const char *state_dir, struct servic
 		slot_table_remove(t, s->info.name, SLOT_CANARY); /* of no use any more, and of no harm */
 		if (ret[i].from != color)
 			error = color_flows(t, s->id, ret[i].from, &ret[i].draining, e);
+		if (before[i].service.info.generation != s->info.generation)
+			switch_tell(state_dir, s, request->why, &ret[i]);
 	}
 	for (unsigned int i = 0; i < count; i++)
 		ret[i].milliseconds = (table_clock() - began) / 1e6;
 	return error;
 }
 
-int switch_color(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color, bool force,
+int switch_color(const struct tables *t, const char *state_dir, struct service *s, const struct switch_request *request,
 		 struct switch_result *ret, struct error *e)
 {
-	return switch_services(t, state_dir, s, 1, color, force, ret, e);
+	return switch_services(t, state_dir, s, 1, request, ret, e);
 }

@@ -6,12 +6,21 @@
 #include "operation/record.h"
 #include "table/service.h"
 
+/* What is wanted, and what the history is to say of it. */
+struct switch_request {
+	enum teal_color color;
+	bool force;	   /* even if none of its backends is up */
+	const char *why;   /* as somebody wrote it; NULL: they did not say */
+	__u64 guard_until; /* seconds since 1970, for service_info; 0: nobody watches */
+};
+
 struct switch_result {
 	enum teal_color from, to; /* the same if that color was active already */
 	enum teal_color canary;	  /* whose canary ended with it; TEAL_NO_COLOR: there was none */
 	__u32 generation;
 	double milliseconds; /* from the first check to the durable record */
 	__u64 draining;	     /* live flows left on the color it came from */
+	struct error unwritten; /* why the history has no entry of it; empty: it has one, or nothing was switched */
 };
 
 /*
@@ -21,12 +30,12 @@ struct switch_result {
 int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e);
 
 /*
- * Sends the new flows of a service to a color, in one step, and records it for the next boot.
- * @force  even if none of its backends is up
+ * Sends the new flows of a service to a color, in one step, records it for the next boot, and writes it into the history.
+ * A step that was killed in its midst is finished.  A history that cannot be written is told of and stops nothing.
  * Returns 0, or a negative errno with a sentence.  Refused (EXIT_REFUSED) before anything changes if the color has no
  * usable backend or the books cannot be written.
  */
-int switch_color(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color, bool force,
+int switch_color(const struct tables *t, const char *state_dir, struct service *s, const struct switch_request *request,
 		 struct switch_result *ret, struct error *e);
 
 /*
@@ -35,7 +44,7 @@ int switch_color(const struct tables *t, const char *state_dir, struct service *
  * @ret  room for `count`
  */
 int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-		    enum teal_color color, bool force, struct switch_result *ret, struct error *e);
+		    const struct switch_request *request, struct switch_result *ret, struct error *e);
 
 /* The entry of a service in the books, with what the tables say of it but the preview's clients.  NULL when memory is out. */
 struct record_service *switch_entry(struct record *record, const struct service *s);
