@@ -19,7 +19,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-LIBRARIES := libbpf libcyaml jansson libuv libmnl libsystemd libcurl
+LIBRARIES := libbpf libcyaml jansson libuv libmnl libsystemd libcurl ncursesw
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = $(CFLAGS) -std=gnu17 $(WARN) -D_GNU_SOURCE -DTEAL_VERSION='"$(VERSION)"' \

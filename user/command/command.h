@@ -59,6 +59,7 @@ struct command {
 	 * error: it is printed, and then the sentence.
 	 */
 	int (*run)(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e);
+	/* For a command that prints while it runs, and so has no answer at its end, it does nothing. */
 	void (*print)(const struct command_context *c, const json_t *answer);
 	const char *sentence;
 };
@@ -78,6 +79,8 @@ COMMAND(resume);
 COMMAND(backends);
 COMMAND(flows);
 COMMAND(history);
+COMMAND(monitor);
+COMMAND(top);
 COMMAND(doctor);
 COMMAND(version);
 

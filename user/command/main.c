@@ -35,6 +35,8 @@ static const struct command commands[] = {
 	  OPTION_COLOR | OPTION_CLIENT | OPTION_LIMIT, true, flows_run, flows_print, "the connections there are" },
 	{ "history", "[SERVICE] [--limit N]", 0, 1, OPTION_LIMIT, false, history_run, history_print,
 	  "who switched what, when and why" },
+	{ "monitor", "", 0, 0, 0, true, monitor_run, monitor_print, "events as they happen, until ^C" },
+	{ "top", "", 0, 0, 0, true, top_run, top_print, "the live picture, until q" },
 	{ "doctor", "[--config FILE]", 0, 0, OPTION_CONFIG, false, doctor_run, doctor_print,
 	  "what would stop this host from working, and the command that mends it" },
 	{ "version", "", 0, 0, 0, false, version_run, version_print, "the version" },

@@ -14,13 +14,14 @@
 int lock_take(const char *pin_dir, enum lock lock, unsigned int wait_ms, struct error *e)
 {
 	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000 };
+	static const char *const places[] = { [LOCK_TABLES] = "", [LOCK_DAEMON] = "/links", [LOCK_MONITOR] = "/monitor" };
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 	int taken;
 
-	if (asprintf(&path, "%s%s", pin_dir, lock == LOCK_DAEMON ? "/links" : "") < 0)
+	if (asprintf(&path, "%s%s", pin_dir, places[lock]) < 0)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return error_set(e, EXIT_FAILED, ENOENT,
 				 "teal is not loaded in %s: start teald there, or name the right place with --pin-dir",
@@ -39,6 +40,11 @@ int lock_take(const char *pin_dir, enum lock lock, unsigned int wait_ms, struct 
 			return error_set(e, EXIT_REFUSED, EAGAIN,
 					 "another teald already serves %s: stop that one first, or use another --pin-dir",
 					 pin_dir);
+		if (lock == LOCK_MONITOR)
+			return error_set(e, EXIT_REFUSED, EAGAIN,
+					 "somebody else watches %s already, and only one can, for each event is told once: "
+					 "end that one first ('fuser -v %s' names it)",
+					 pin_dir, path);
 		return error_set(e, EXIT_REFUSED, EAGAIN,
 				 "somebody else has been changing %s for %u s: try again when they are done "
 				 "('fuser -v %s' names them)",

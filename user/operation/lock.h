@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The locks.  Whoever writes tables holds LOCK_TABLES for as long as it reads, checks, writes and records;
- * the one teald of a pin directory holds LOCK_DAEMON for as long as it lives.  Both are flock()s of
- * directories in the pin directory, so they end with their holder, however it ends.
+ * the one teald of a pin directory holds LOCK_DAEMON for as long as it lives, and so does the one `teal monitor`
+ * LOCK_MONITOR.  All are flock()s of what is in the pin directory, so they end with their holder, however it ends.
  */
 #ifndef TEAL_LOCK_H
 #define TEAL_LOCK_H
@@ -14,6 +14,7 @@
 enum lock {
 	LOCK_TABLES, /* the pin directory itself */
 	LOCK_DAEMON, /* its folder links/ */
+	LOCK_MONITOR, /* the pin of the table `monitor` */
 };
 
 /*
