@@ -31,9 +31,9 @@ BPF_CFLAGS = -O2 -g -std=gnu17 -target bpf -mcpu=v3 $(WARN) -Iinclude -Ibpf -Ivm
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 SHARED := $(wildcard user/common/*.c user/config/*.c user/operation/*.c user/table/*.c)
-TEAL_SOURCES := $(wildcard user/command/*.c) $(SHARED)
+TEAL_SOURCES := $(wildcard user/command/*.c user/deploy/*.c) $(SHARED)
 TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
-UNIT_SOURCES := $(wildcard tests/unit/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
+UNIT_SOURCES := $(wildcard tests/unit/*.c user/deploy/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
 FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c) $(SHARED)
 BENCH_SOURCES := $(wildcard bench/*.c) tests/packet/frame.c tests/packet/network.c $(SHARED) \

@@ -13,6 +13,19 @@
 
 #define FROM_MAX 256
 
+/* Options of `teal deploy` alone: symbol, name as written, whether it takes a value. */
+#define DEPLOY_OPTIONS(X)                                                                                     \
+	X(BACKENDS, "backends", 1) X(RUN, "run", 1) X(SMOKE, "smoke", 1) X(PREVIEW, "preview", 1)             \
+	X(CANARY, "canary", 1) X(GUARD, "guard", 1) X(DRAIN, "drain", 1) X(ON_ROLLBACK, "on-rollback", 1)     \
+	X(TIMEOUT, "timeout", 1) X(YES, "yes", 0) X(RESUME, "resume", 0) X(ABORT, "abort", 0)
+
+enum deploy_option {
+#define X(symbol, name, value) DEPLOY_OPTION_##symbol,
+	DEPLOY_OPTIONS(X)
+#undef X
+	DEPLOY_OPTION_COUNT,
+};
+
 /* What was asked for. */
 struct command_options {
 	const char *pin_dir, *state_dir, *config_file;
@@ -24,6 +37,7 @@ struct command_options {
 	const char *from[FROM_MAX]; /* --from, as often as it was given */
 	unsigned int from_count;
 	unsigned int limit; /* 0: no limit */
+	const char *deploy[DEPLOY_OPTION_COUNT]; /* values, "" of an option without one; NULL: not given */
 };
 
 struct command_context {
@@ -46,6 +60,7 @@ enum {
 	OPTION_FROM = 512,
 	OPTION_OFF = 1024,
 	OPTION_WHY = 2048,
+	OPTION_DEPLOY = 4096, /* DEPLOY_OPTIONS, all of them */
 };
 
 struct command {
@@ -78,6 +93,7 @@ COMMAND(pause);
 COMMAND(resume);
 COMMAND(backends);
 COMMAND(flows);
+COMMAND(deploy_command);
 COMMAND(history);
 COMMAND(monitor);
 COMMAND(top);
@@ -108,5 +124,9 @@ int drain_wait(struct command_context *c, const struct service *s, enum teal_col
  */
 int conditions_json(const struct tables *t, const struct service *s, json_t *object, struct error *e);
 void conditions_print(const json_t *service);
+
+/* The same of the last deployment: an object, or null where there is none to tell of. */
+json_t *deployment_json(const char *state_dir, const char *service);
+void deployment_print(const json_t *deployment, const char *service);
 
 #endif

@@ -33,6 +33,11 @@ static const struct command commands[] = {
 	  "show a color's backends, or replace them" },
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
 	  OPTION_COLOR | OPTION_CLIENT | OPTION_LIMIT, true, flows_run, flows_print, "the connections there are" },
+	{ "deploy",
+	  "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] "
+	  "[--guard T] [--drain T] [--on-rollback CMD] [--timeout T] [--why TEXT] [--force] [--yes] | --resume | --abort",
+	  1, 1, OPTION_COLOR | OPTION_FORCE | OPTION_WHY | OPTION_DEPLOY, true, deploy_command_run, deploy_command_print,
+	  "bring a release up on the idle color, try it, switch, watch, and go back if it is worse" },
 	{ "history", "[SERVICE] [--limit N]", 0, 1, OPTION_LIMIT, false, history_run, history_print,
 	  "who switched what, when and why" },
 	{ "monitor", "", 0, 0, 0, true, monitor_run, monitor_print, "events as they happen, until ^C" },
@@ -85,6 +90,8 @@ static const struct command *command_find(const char *name, struct error *e)
 	return NULL;
 }
 
+#define DEPLOY_OPTION_FIRST 256 /* beyond every letter */
+
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },	       { "quiet", no_argument, NULL, 'q' },
 	{ "no-color", no_argument, NULL, 'n' },	       { "pin-dir", required_argument, NULL, 'p' },
@@ -96,6 +103,9 @@ static const struct option long_options[] = {
 	{ "from", required_argument, NULL, 'F' },      { "off", no_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, 'h' },	       { "version", no_argument, NULL, 'V' },
 	{ "why", required_argument, NULL, 'y' },
+#define X(symbol, name, value) { name, value, NULL, DEPLOY_OPTION_FIRST + DEPLOY_OPTION_##symbol },
+	DEPLOY_OPTIONS(X)
+#undef X
 	{},
 };
 
@@ -128,6 +138,10 @@ static int option_take(int option, struct command_options *o, unsigned int *spec
 		*special |= OPTION_WAIT;
 		o->wait = true;
 		return optarg ? argument_time("wait", optarg, &o->wait_seconds, e) : 0;
+	case DEPLOY_OPTION_FIRST ... DEPLOY_OPTION_FIRST + DEPLOY_OPTION_COUNT - 1:
+		*special |= OPTION_DEPLOY;
+		o->deploy[option - DEPLOY_OPTION_FIRST] = optarg ?: "";
+		return 0;
 	default: return error_set(e, EXIT_USAGE, EINVAL, "an option was not understood: see 'teal --help'");
 	}
 }

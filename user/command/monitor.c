@@ -7,7 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "command/command.h"
-#include "command/interrupt.h"
+#include "common/interrupt.h"
 #include "command/output.h"
 #include "common/cleanup.h"
 #include "operation/history.h"

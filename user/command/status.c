@@ -149,8 +149,11 @@ int status_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	services = json_array();
 	for (unsigned int i = 0; i < (argc ? 1 : count) && !error; i++) {
 		error = service_json(c->tables, argc ? &only : &list[i], &one, e);
-		if (!error)
-			json_array_append_new(services, one);
+		if (error)
+			break;
+		json_object_set_new(one, "deployment",
+				    deployment_json(c->options.state_dir, argc ? only.info.name : list[i].info.name));
+		json_array_append_new(services, one);
 	}
 	if (!error)
 		error = rooms_json(c->tables, &rooms, e);
@@ -251,6 +254,7 @@ static void service_print(const json_t *service)
 		       json_is_string(previous) ? json_string_value(previous) : "", style_none());
 	printf("\n");
 	conditions_print(service);
+	deployment_print(json_object_get(service, "deployment"), name);
 	color_rows(grid, service, "blue", !strcmp(active, "blue"));
 	color_rows(grid, service, "green", !strcmp(active, "green"));
 	grid_print(grid, 1);

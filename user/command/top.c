@@ -10,7 +10,7 @@
 #include <ncurses.h>
 
 #include "command/command.h"
-#include "command/interrupt.h"
+#include "common/interrupt.h"
 #include "command/output.h"
 #include "operation/picture.h"
 

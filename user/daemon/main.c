@@ -17,6 +17,7 @@
 #include "daemon/apply.h"
 #include "daemon/attach.h"
 #include "daemon/capability.h"
+#include "daemon/guard.h"
 #include "daemon/health.h"
 #include "daemon/load.h"
 #include "daemon/log.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct sweep *sweep;
 	bool is_full[2]; /* the tables of IPv4's and IPv6's flows, nearly, and that was told */
 	struct health *health;
+	struct guards *guards;
 	unsigned int missing; /* devices of the configuration that are not there */
 	int lock;
 	uv_loop_t loop;
@@ -220,6 +222,8 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	uv_timer_init(&d->loop, &d->device_timer);
 	d->sweep_timer.data = d->device_timer.data = d;
 	uv_timer_start(&d->sweep_timer, daemon_sweep, SWEEP_MS, 0);
+	if (guards_new(&d->loop, d->tables, d->pin_dir, d->state_dir, &d->guards))
+		log_error("out of memory: switches are not guarded");
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());
 	sd_notify(0, "READY=1");
@@ -278,6 +282,7 @@ static int daemon_run(struct daemon *d, struct error *e)
 		error = daemon_start(d, e);
 	if (!error)
 		error = daemon_loop(d, e);
+	guards_free(d->guards);
 	sweep_free(d->sweep);
 	tables_close(d->tables);
 	if (d->bpf)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "command/interrupt.h"
+#include "common/interrupt.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "daemon/guard.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "common/cleanup.h"
+#include "common/words.h"
+#include "daemon/log.h"
+#include "operation/guard.h"
+#include "operation/lock.h"
+#include "operation/switch.h"
+
+#define LOOK_MS 500
+#define WINDOW 10 /* looks: what went wrong within the last five seconds counts, however well it went before */
+#define LOCK_MS 1000
+
+/* A service that is guarded. */
+struct watch {
+	struct watch *next;
+	__u16 id;
+	struct guard guard;
+	struct evidence looks[WINDOW]; /* of the new color, the oldest overwritten first */
+	unsigned int count;
+};
+
+struct guards {
+	uv_timer_t timer;
+	const struct tables *tables;
+	const char *pin_dir, *state_dir;
+	struct teal_service_info *rows; /* room for all of service_info */
+	__u32 *keys;
+	struct watch *watches;
+};
+
+static void watch_free(struct watch *watch)
+{
+	guard_free(&watch->guard);
+	free(watch);
+}
+
+/* Without the file (deleted, or broken) the old color's whole past must do, and the new one begins now. */
+static int guard_make(const struct guards *g, __u16 id, const struct teal_service_info *info, struct guard *ret)
+{
+	struct guard guard = { .color = info->active, .from = color_other(info->active), .generation = info->generation };
+	struct error e = {};
+	int error;
+
+	strcpy(guard.service, info->name);
+	error = evidence_take(g->tables, id, guard.from, &guard.reference, &e);
+	if (!error)
+		error = evidence_take(g->tables, id, guard.color, &guard.before, &e);
+	if (!error)
+		error = guard_write(g->state_dir, &guard);
+	*ret = guard;
+	return error;
+}
+
+/* The watch of that service; a new one if there is none, or the one that there is belongs to an earlier switch. */
+static struct watch *watch_obtain(struct guards *g, __u16 id, const struct teal_service_info *info)
+{
+	struct watch *watch = g->watches;
+	int error;
+
+	while (watch && watch->id != id)
+		watch = watch->next;
+	if (watch && watch->guard.generation == info->generation)
+		return watch;
+	if (!watch) {
+		watch = calloc(1, sizeof(*watch));
+		if (!watch)
+			return NULL;
+		watch->id = id;
+		watch->next = g->watches;
+		g->watches = watch;
+	}
+	guard_free(&watch->guard);
+	watch->count = 0;
+	error = guard_read(g->state_dir, info->name, &watch->guard);
+	if (!error && watch->guard.generation != info->generation) {
+		guard_free(&watch->guard);
+		error = -ESTALE;
+	}
+	if (error) {
+		log_warning("%s: what its guard is to go by cannot be read (%s), so it begins now", info->name, strerror(-error));
+		error = guard_make(g, id, info, &watch->guard);
+	}
+	if (error)
+		log_error("%s: cannot be guarded: %s", info->name, strerror(-error));
+	else
+		log_info("%s: guarding %s, for %lld s", info->name, color_name(info->active),
+			 (long long)info->guard_until - (long long)time(NULL));
+	watch->guard.generation = info->generation;
+	return watch;
+}
+
+/* Who is not guarded any more: the time is over, or somebody switched. */
+static void watches_tidy(struct guards *g)
+{
+	for (struct watch **at = &g->watches; *at;) {
+		const struct teal_service_info *info = &g->rows[(*at)->id];
+		struct watch *watch = *at;
+
+		if (info->guard_until && info->generation == watch->guard.generation) {
+			at = &watch->next;
+			continue;
+		}
+		*at = watch->next;
+		watch_free(watch);
+	}
+}
+
+static void outcome_write(const struct guards *g, struct guard *guard, enum guard_outcome outcome, const char *why)
+{
+	int error;
+
+	guard->outcome = outcome;
+	snprintf(guard->why, sizeof(guard->why), "%s", why);
+	error = guard_write(g->state_dir, guard);
+	if (error)
+		log_error("%s: cannot write what became of its guard: %s", guard->service, strerror(-error));
+}
+
+/* --on-rollback */
+
+static void command_ended(uv_process_t *process, int64_t status, int signal)
+{
+	char *service = process->data;
+
+	if (status || signal)
+		log_warning("%s: the command of --on-rollback ended with exit code %lld, signal %d", service, (long long)status,
+			    signal);
+	free(service);
+	uv_close((uv_handle_t *)process, (uv_close_cb)free);
+}
+
+/* NULL-ended and in allocated memory: ours and three more. */
+static char **environment_make(const struct guard *guard)
+{
+	uv_env_item_t *items = NULL;
+	int count = 0;
+	char **all;
+
+	uv_os_environ(&items, &count);
+	all = calloc((size_t)count + 4, sizeof(*all));
+	for (int i = 0, used = 3; all && i < count; i++)
+		if (asprintf(&all[used], "%s=%s", items[i].name, items[i].value) >= 0)
+			used++;
+	uv_os_free_environ(items, count);
+	if (all && (asprintf(&all[0], "TEAL_SERVICE=%s", guard->service) < 0 ||
+		    asprintf(&all[1], "TEAL_COLOR=%s", color_name(guard->color)) < 0 ||
+		    asprintf(&all[2], "TEAL_WHY=%s", guard->why) < 0)) {
+		words_free(all);
+		return NULL;
+	}
+	return all;
+}
+
+static void command_run(struct guards *g, const struct guard *guard)
+{
+	uv_stdio_container_t streams[] = { { .flags = UV_IGNORE },
+					   { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+					   { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO } };
+	char **environment = environment_make(guard);
+	uv_process_t *process = calloc(1, sizeof(*process));
+	_cleanup_free_ char *program = NULL;
+	struct error e = {};
+	uv_process_options_t options = { .exit_cb = command_ended, .args = guard->on_rollback, .env = environment,
+					 .stdio = streams, .stdio_count = 3, .flags = UV_PROCESS_DETACHED };
+	int error = words_program("--on-rollback", guard->on_rollback, &program, &e);
+
+	options.file = program;
+	if (!error && process && environment)
+		process->data = strdup(guard->service);
+	if (!error)
+		error = process && process->data ? uv_spawn(g->timer.loop, process, &options) : -ENOMEM;
+	if (error)
+		log_error("%s: cannot run the command of --on-rollback: %s", guard->service,
+			  e.text[0] ? e.text : uv_strerror(error));
+	if (error && process) {
+		free(process->data);
+		/* A process that could not be spawned is a handle nevertheless. */
+		if (uv_is_active((uv_handle_t *)process) || process->loop)
+			uv_close((uv_handle_t *)process, (uv_close_cb)free);
+		else
+			free(process);
+	}
+	words_free(environment);
+}
+
+/* The verdicts */
+
+static void roll_back(struct guards *g, struct watch *watch, const char *why)
+{
+	char reason[EVIDENCE_WHY_SIZE + 64];
+	const struct switch_request request = { .color = watch->guard.from, .force = true, .why = reason };
+	struct guard *guard = &watch->guard;
+	struct error e = {};
+	_cleanup_close_ int lock = lock_take(g->pin_dir, LOCK_TABLES, LOCK_MS, &e);
+	struct switch_result result;
+	struct service s;
+	int error = lock < 0 ? lock : service_find(g->tables, guard->service, &s, &e);
+
+	if (!error && (s.info.generation != guard->generation || s.info.active != guard->color))
+		return; /* somebody was faster */
+	snprintf(reason, sizeof(reason), "the guard of %s rolled back: %s", color_name(guard->color), why);
+	/* Before the switch: whoever sees the generation change finds the reason there. */
+	if (!error)
+		outcome_write(g, guard, GUARD_ROLLED_BACK, why);
+	if (!error)
+		error = switch_color(g->tables, g->state_dir, &s, &request, &result, &e);
+	if (error) {
+		log_error("%s: %s, and it cannot be rolled back now: %s", guard->service, why, e.text);
+		return;
+	}
+	log_error("%s: rolled back from %s to %s: %s", guard->service, color_name(guard->color), color_name(guard->from), why);
+	if (result.unwritten.text[0])
+		log_warning("%s", result.unwritten.text);
+	if (guard->on_rollback)
+		command_run(g, guard);
+}
+
+static void pass(struct guards *g, struct watch *watch)
+{
+	struct error e = {};
+	_cleanup_close_ int lock = lock_take(g->pin_dir, LOCK_TABLES, LOCK_MS, &e);
+	struct service s;
+	__u32 id = watch->id;
+	int error = lock < 0 ? lock : service_find(g->tables, watch->guard.service, &s, &e);
+
+	if (!error && s.info.generation != watch->guard.generation)
+		return;
+	if (!error)
+		outcome_write(g, &watch->guard, GUARD_PASSED, "");
+	s.info.guard_until = 0;
+	if (!error && !table_put(g->tables, TABLE_service_info, &id, &s.info))
+		log_info("%s: %s did no worse than %s while it was guarded", watch->guard.service,
+			 color_name(watch->guard.color), color_name(watch->guard.from));
+}
+
+static bool is_worse(const struct watch *watch, const struct evidence *now, char why[EVIDENCE_WHY_SIZE])
+{
+	const struct evidence_limits limits = EVIDENCE_LIMITS;
+	const struct evidence *oldest = watch->count < WINDOW ? &watch->guard.before : &watch->looks[watch->count % WINDOW];
+	const struct evidence lately = evidence_since(now, oldest), all = evidence_since(now, &watch->guard.before);
+	const char *other = color_name(watch->guard.from);
+
+	return evidence_is_worse(&limits, &lately, &watch->guard.reference, other, why) ||
+	       evidence_is_worse(&limits, &all, &watch->guard.reference, other, why);
+}
+
+static void service_look(struct guards *g, __u16 id, const struct teal_service_info *info)
+{
+	struct watch *watch = watch_obtain(g, id, info);
+	char why[EVIDENCE_WHY_SIZE];
+	struct evidence now;
+	struct error e = {};
+
+	if (!watch)
+		return;
+	if (evidence_take(g->tables, id, watch->guard.color, &now, &e)) {
+		log_error("%s: %s", info->name, e.text);
+		return;
+	}
+	if (is_worse(watch, &now, why))
+		roll_back(g, watch, why);
+	else if ((__u64)time(NULL) >= info->guard_until)
+		pass(g, watch);
+	watch->looks[watch->count++ % WINDOW] = now;
+}
+
+/* All of service_info in one system call: most of the time nobody in it is guarded. */
+static void guards_look(uv_timer_t *timer)
+{
+	struct guards *g = timer->data;
+	__u32 count = g->tables->rows[TABLE_service_info], position;
+
+	if (bpf_map_lookup_batch(g->tables->fd[TABLE_service_info], NULL, &position, g->keys, g->rows, &count, NULL) &&
+	    errno != ENOENT)
+		return;
+	watches_tidy(g);
+	for (__u32 i = 0; i < count; i++)
+		if (g->rows[i].name[0] && g->rows[i].guard_until && g->rows[i].active < TEAL_COLORS)
+			service_look(g, (__u16)g->keys[i], &g->rows[i]);
+}
+
+int guards_new(uv_loop_t *loop, const struct tables *t, const char *pin_dir, const char *state_dir, struct guards **ret)
+{
+	struct guards *g = calloc(1, sizeof(*g));
+
+	if (g) {
+		g->rows = calloc(t->rows[TABLE_service_info], sizeof(*g->rows));
+		g->keys = calloc(t->rows[TABLE_service_info], sizeof(*g->keys));
+	}
+	if (!g || !g->rows || !g->keys) {
+		guards_free(g);
+		return -ENOMEM;
+	}
+	g->tables = t;
+	g->pin_dir = pin_dir;
+	g->state_dir = state_dir;
+	uv_timer_init(loop, &g->timer);
+	g->timer.data = g;
+	uv_timer_start(&g->timer, guards_look, LOOK_MS, LOOK_MS);
+	*ret = g;
+	return 0;
+}
+
+/* After the loop has ended. */
+void guards_free(struct guards *g)
+{
+	if (!g)
+		return;
+	while (g->watches) {
+		struct watch *watch = g->watches;
+
+		g->watches = watch->next;
+		watch_free(watch);
+	}
+	free(g->rows);
+	free(g->keys);
+	free(g);
+}

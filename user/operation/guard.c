@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "operation/guard.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/durable.h"
+#include "common/text.h"
+#include "common/words.h"
+
+#define FOLDER "guard"
+
+static const char *const outcomes[] = {
+	[GUARD_WATCHING] = "watching",
+	[GUARD_PASSED] = "passed",
+	[GUARD_ROLLED_BACK] = "rolled back",
+};
+
+static json_t *words_json(char **words)
+{
+	json_t *list = words ? json_array() : json_null();
+
+	for (char **word = words; word && *word; word++)
+		json_array_append_new(list, json_string(*word));
+	return list;
+}
+
+int guard_write(const char *state_dir, const struct guard *guard)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "service", guard->service, "color",
+				 color_name(guard->color), "from", color_name(guard->from), "generation",
+				 (json_int_t)guard->generation, "outcome", outcomes[guard->outcome], "why", guard->why,
+				 "on_rollback", words_json(guard->on_rollback), "reference",
+				 evidence_json(&guard->reference), "before", evidence_json(&guard->before));
+	int error = json ? durable_write(state_dir, FOLDER, guard->service, json) : -ENOMEM;
+
+	json_decref(json);
+	return error;
+}
+
+static int words_read(const json_t *list, char ***ret)
+{
+	size_t count = json_array_size(list), i;
+	char **words = count ? calloc(count + 1, sizeof(*words)) : NULL;
+	const json_t *word;
+
+	json_array_foreach (list, i, word) {
+		words[i] = json_is_string(word) ? strdup(json_string_value(word)) : NULL;
+		if (!words[i]) {
+			words_free(words);
+			return -EINVAL;
+		}
+	}
+	*ret = words;
+	return 0;
+}
+
+static int guard_unpack(const json_t *json, struct guard *ret)
+{
+	const char *service, *color, *from, *outcome, *why;
+	const json_t *on_rollback, *reference, *before;
+	json_int_t generation;
+	struct guard read = {};
+	int i = 0;
+
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "service", &service, "color", &color,
+			"from", &from, "generation", &generation, "outcome", &outcome, "why", &why, "on_rollback",
+			&on_rollback, "reference", &reference, "before", &before) ||
+	    color_parse(color, &read.color) || color_parse(from, &read.from) || evidence_read(reference, &read.reference) ||
+	    evidence_read(before, &read.before) || strlen(service) >= sizeof(read.service))
+		return -EINVAL;
+	while (i <= GUARD_ROLLED_BACK && strcmp(outcome, outcomes[i]) != 0)
+		i++;
+	if (i > GUARD_ROLLED_BACK || words_read(on_rollback, &read.on_rollback))
+		return -EINVAL;
+	strcpy(read.service, service);
+	read.generation = (__u32)generation;
+	read.outcome = i;
+	text_clean(why, read.why, sizeof(read.why));
+	*ret = read;
+	return 0;
+}
+
+int guard_read(const char *state_dir, const char *service, struct guard *ret)
+{
+	json_t *json;
+	int error = durable_read(state_dir, FOLDER, service, &json);
+
+	if (error)
+		return error;
+	error = guard_unpack(json, ret);
+	json_decref(json);
+	return error;
+}
+
+void guard_free(struct guard *guard)
+{
+	words_free(guard->on_rollback);
+	guard->on_rollback = NULL;
+}
