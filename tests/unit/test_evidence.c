@@ -27,6 +27,11 @@ static void worse_is_told_from_as_good(void)
 		{ "one in twenty refused", { .seen = { .begun = 100, .answered = 95 }, .refused = 5, .up = 2 }, NULL },
 		{ "six of a hundred refused", { .seen = { .begun = 100, .answered = 94 }, .refused = 6, .up = 2 },
 		  "6 of 100 new connections were refused (blue: 0 of 1000)" },
+		{ "two that were not answered", { .seen = { .begun = 12, .answered = 10, .resent = 2 }, .opened = 10, .up = 2 }, NULL },
+		{ "never answered, and not asked again", { .seen = { .begun = 20 }, .waiting = 18, .up = 2 },
+		  "18 of 20 new connections were not answered within a second (blue: 0 of 1000)" },
+		{ "asked again and again", { .seen = { .begun = 20, .resent = 45 }, .waiting = 18, .up = 2 },
+		  "20 of 20 new connections were not answered within a second (blue: 0 of 1000)" },
 		{ "not answered", { .seen = { .begun = 20, .resent = 15 }, .up = 2 },
 		  "15 of 20 new connections were not answered within a second (blue: 0 of 1000)" },
 		{ "broken off", { .seen = { .begun = 50, .answered = 50, .aborted = 20, .times = { [7] = 50 } }, .opened = 50, .up = 2 },
@@ -79,7 +84,50 @@ static void what_happened_since(void)
 	CU_ASSERT_TRUE(since.seen.begun == 10 && since.refused == 4 && since.opened == 0 && since.down == 1);
 }
 
+/* Looks as they are taken, twice a second: 5 connections begin between two of them. */
+static void what_goes_wrong_late_is_seen_soon(void)
+{
+	static const struct {
+		const char *sentence, *why;
+		bool answered, refused;
+	} rows[] = {
+		{ "all is well", NULL, true, false },
+		{ "refused", "were refused", false, true },
+		{ "no answer, as behind a firewall that sends ICMP errors", "were not answered within a second", false, false },
+	};
+	const struct evidence_limits limits = EVIDENCE_LIMITS;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct evidence_watch watch = {};
+		struct evidence now = { .up = 2 }, other = good();
+		char why[EVIDENCE_WHY_SIZE] = "";
+		unsigned int looks = 0;
+		bool worse = false;
+
+		for (; looks < 1000 && !worse; looks++) {
+			now.seen.begun += 5;
+			now.seen.answered += looks < 500 ? 5 : 0;
+			now.opened = now.seen.answered;
+			worse = evidence_watch(&watch, &limits, &now, &other, "blue", why);
+		}
+		ROW_CHECK(worse && looks > 500 && looks < 510, "no answers from look 500 on: seen at %u", looks);
+		watch = (struct evidence_watch){};
+		now = (struct evidence){ .up = 2 };
+		worse = false;
+		for (looks = 0; looks < 40 && !worse; looks++) {
+			now.seen.begun += 5;
+			now.seen.answered += rows[i].answered ? 5 : 0;
+			now.refused += rows[i].refused ? 5 : 0;
+			now.opened = now.seen.answered;
+			worse = evidence_watch(&watch, &limits, &now, &other, "blue", why);
+		}
+		ROW_CHECK(worse == !!rows[i].why && (!worse || (looks < 8 && strstr(why, rows[i].why))), "%s: %s at look %u",
+			  rows[i].sentence, why, looks);
+	}
+}
+
 CU_TestInfo evidence_tests[] = {
+	{ "what goes wrong late is seen soon", what_goes_wrong_late_is_seen_soon },
 	{ "worse is told from as good", worse_is_told_from_as_good },
 	{ "bad is measured against bad", bad_is_measured_against_bad },
 	{ "what happened since", what_happened_since },

@@ -15,8 +15,6 @@
 #include "operation/lock.h"
 #include "operation/switch.h"
 
-#define LOOK_MS 500
-#define WINDOW 10 /* looks: what went wrong within the last five seconds counts, however well it went before */
 #define LOCK_MS 1000
 
 /* A service that is guarded. */
@@ -24,8 +22,7 @@ struct watch {
 	struct watch *next;
 	__u16 id;
 	struct guard guard;
-	struct evidence looks[WINDOW]; /* of the new color, the oldest overwritten first */
-	unsigned int count;
+	struct evidence_watch looks; /* at the new color */
 };
 
 struct guards {
@@ -79,7 +76,6 @@ static struct watch *watch_obtain(struct guards *g, __u16 id, const struct teal_
 		g->watches = watch;
 	}
 	guard_free(&watch->guard);
-	watch->count = 0;
 	error = guard_read(g->state_dir, info->name, &watch->guard);
 	if (!error && watch->guard.generation != info->generation) {
 		guard_free(&watch->guard);
@@ -95,6 +91,7 @@ static struct watch *watch_obtain(struct guards *g, __u16 id, const struct teal_
 		log_info("%s: guarding %s, for %lld s", info->name, color_name(info->active),
 			 (long long)info->guard_until - (long long)time(NULL));
 	watch->guard.generation = info->generation;
+	watch->looks = (struct evidence_watch){ .began = watch->guard.before };
 	return watch;
 }
 
@@ -242,19 +239,9 @@ static void pass(struct guards *g, struct watch *watch)
 			 color_name(watch->guard.color), color_name(watch->guard.from));
 }
 
-static bool is_worse(const struct watch *watch, const struct evidence *now, char why[EVIDENCE_WHY_SIZE])
-{
-	const struct evidence_limits limits = EVIDENCE_LIMITS;
-	const struct evidence *oldest = watch->count < WINDOW ? &watch->guard.before : &watch->looks[watch->count % WINDOW];
-	const struct evidence lately = evidence_since(now, oldest), all = evidence_since(now, &watch->guard.before);
-	const char *other = color_name(watch->guard.from);
-
-	return evidence_is_worse(&limits, &lately, &watch->guard.reference, other, why) ||
-	       evidence_is_worse(&limits, &all, &watch->guard.reference, other, why);
-}
-
 static void service_look(struct guards *g, __u16 id, const struct teal_service_info *info)
 {
+	const struct evidence_limits limits = EVIDENCE_LIMITS;
 	struct watch *watch = watch_obtain(g, id, info);
 	char why[EVIDENCE_WHY_SIZE];
 	struct evidence now;
@@ -266,11 +253,10 @@ static void service_look(struct guards *g, __u16 id, const struct teal_service_i
 		log_error("%s: %s", info->name, e.text);
 		return;
 	}
-	if (is_worse(watch, &now, why))
+	if (evidence_watch(&watch->looks, &limits, &now, &watch->guard.reference, color_name(watch->guard.from), why))
 		roll_back(g, watch, why);
 	else if ((__u64)time(NULL) >= info->guard_until)
 		pass(g, watch);
-	watch->looks[watch->count++ % WINDOW] = now;
 }
 
 /* All of service_info in one system call: most of the time nobody in it is guarded. */
@@ -305,7 +291,7 @@ int guards_new(uv_loop_t *loop, const struct tables *t, const char *pin_dir, con
 	g->state_dir = state_dir;
 	uv_timer_init(loop, &g->timer);
 	g->timer.data = g;
-	uv_timer_start(&g->timer, guards_look, LOOK_MS, LOOK_MS);
+	uv_timer_start(&g->timer, guards_look, EVIDENCE_LOOK_MS, EVIDENCE_LOOK_MS);
 	*ret = g;
 	return 0;
 }

@@ -37,23 +37,22 @@ static struct evidence reference_of(const struct deploy *d, const struct evidenc
 	return since.seen.begun >= EVIDENCE_LIMITS.connections ? since : *old_now;
 }
 
-/* Refuses if the new color does worse than the old one, both as of now. */
-static int canary_judge(const struct deploy *d, const struct service *s, const struct evidence *before, __u64 *ret_new,
+/* Refuses if the new color does worse than the old one. */
+static int canary_judge(const struct deploy *d, const struct service *s, struct evidence_watch *watch, __u64 *ret_new,
 			struct error *e)
 {
 	const struct evidence_limits limits = EVIDENCE_LIMITS;
-	struct evidence old, new, since;
 	char why[EVIDENCE_WHY_SIZE];
+	struct evidence old, new;
 	int error = evidence_take(d->tables, s->id, d->from, &old, e);
 
 	if (!error)
 		error = evidence_take(d->tables, s->id, d->color, &new, e);
 	if (error)
 		return error;
-	since = evidence_since(&new, before);
 	old = reference_of(d, &old);
-	*ret_new = since.opened;
-	if (!evidence_is_worse(&limits, &since, &old, color_name(d->from), why))
+	*ret_new = evidence_since(&new, &watch->began).opened;
+	if (!evidence_watch(watch, &limits, &new, &old, color_name(d->from), why))
 		return 0;
 	return error_set(e, EXIT_REFUSED, ECANCELED, "the canary on %s does worse: %s", color_name(d->color), why);
 }
@@ -61,22 +60,22 @@ static int canary_judge(const struct deploy *d, const struct service *s, const s
 static int canary_watch(const struct deploy *d, const struct deploy_step *step, __u64 *ret_new, struct error *e)
 {
 	__u64 began = table_clock(), waited = 0;
-	struct evidence before;
+	struct evidence_watch watch = {};
 	struct service s;
 	char note[128];
 	int error = deploy_service(d, &s, e);
 
 	if (!error)
-		error = evidence_take(d->tables, s.id, d->color, &before, e);
+		error = evidence_take(d->tables, s.id, d->color, &watch.began, e);
 	while (!error && waited < step->seconds) {
 		snprintf(note, sizeof(note), "%u%% of the new connections, %llu s to go: %llu so far", step->percent,
 			 step->seconds - waited, *ret_new);
 		d->note(d, note);
-		if (interrupt_sleep(POLL_MS))
+		if (interrupt_sleep(EVIDENCE_LOOK_MS))
 			return -EINTR;
 		error = deploy_service(d, &s, e);
 		if (!error)
-			error = canary_judge(d, &s, &before, ret_new, e);
+			error = canary_judge(d, &s, &watch, ret_new, e);
 		waited = (table_clock() - began) / 1000000000;
 	}
 	return error;

@@ -81,7 +81,7 @@ struct failure {
 static bool failure_is_worse(const struct evidence_limits *limits, const struct failure *f, const char *other_name,
 			     char why[EVIDENCE_WHY_SIZE])
 {
-	if (f->all < limits->connections || share(f->part, f->all) <= share(f->other_part, f->other_all) + f->points)
+	if (f->all < limits->connections || f->part < limits->failures || share(f->part, f->all) <= share(f->other_part, f->other_all) + f->points)
 		return false;
 	snprintf(why, EVIDENCE_WHY_SIZE, "%llu of %llu %s %s (%s: %llu of %llu)", f->part, f->all, f->what, f->verb, other_name,
 		 f->other_part, f->other_all);
@@ -113,12 +113,14 @@ static bool health_is_worse(const struct evidence_limits *limits, const struct e
 bool evidence_is_worse(const struct evidence_limits *limits, const struct evidence *now, const struct evidence *other,
 		       const char *other_name, char why[EVIDENCE_WHY_SIZE])
 {
+	/* A SYN comes again after a second if nothing answered it.  What answers with ICMP errors is only seen not to answer. */
+	const __u64 resent = now->seen.resent < now->seen.begun ? now->seen.resent : now->seen.begun;
+	const __u64 other_resent = other->seen.resent < other->seen.begun ? other->seen.resent : other->seen.begun;
 	const struct failure failures[] = {
 		{ "new connections", "were refused", now->refused, now->seen.begun, other->refused, other->seen.begun,
 		  limits->failed },
-		/* A SYN comes again after a second, then after three, ...: what counts is how many did, against how many began. */
-		{ "new connections", "were not answered within a second", now->seen.resent, now->seen.begun,
-		  other->seen.resent, other->seen.begun, limits->failed },
+		{ "new connections", "were not answered within a second", now->waiting > resent ? now->waiting : resent,
+		  now->seen.begun, other_resent, other->seen.begun, limits->failed },
 		{ "connections", "were broken off by their backend", now->seen.aborted, now->opened, other->seen.aborted,
 		  other->opened, limits->aborted },
 	};
@@ -134,6 +136,32 @@ bool evidence_is_worse(const struct evidence_limits *limits, const struct eviden
 		return true;
 	return time_is_worse("its health checks", now->check_us, other->check_us, limits->slower, limits->check_us, other_name,
 			     why);
+}
+
+/* Of what had begun a second ago, so much was neither answered nor refused since `base`. */
+static __u64 waiting_since(const struct evidence *base, const struct evidence *second_ago, const struct evidence *now)
+{
+	const __u64 begun = growth(second_ago->seen.begun, base->seen.begun);
+	const __u64 done = growth(now->seen.answered, base->seen.answered) + growth(now->refused, base->refused);
+
+	return begun > done ? begun - done : 0;
+}
+
+bool evidence_watch(struct evidence_watch *watch, const struct evidence_limits *limits, const struct evidence *now,
+		    const struct evidence *other, const char *other_name, char why[EVIDENCE_WHY_SIZE])
+{
+	const unsigned int count = watch->count++;
+	const struct evidence *began = &watch->began;
+	const struct evidence *oldest = count < EVIDENCE_LATELY ? began : &watch->looks[count % EVIDENCE_LATELY];
+	const struct evidence *second_ago =
+		count < EVIDENCE_SECOND ? began : &watch->looks[(count - EVIDENCE_SECOND) % EVIDENCE_LATELY];
+	struct evidence lately = evidence_since(now, oldest), all = evidence_since(now, began);
+
+	lately.waiting = waiting_since(oldest, second_ago, now);
+	all.waiting = waiting_since(began, second_ago, now);
+	watch->looks[count % EVIDENCE_LATELY] = *now;
+	return evidence_is_worse(limits, &lately, other, other_name, why) ||
+	       evidence_is_worse(limits, &all, other, other_name, why);
 }
 
 json_t *evidence_json(const struct evidence *evidence)
