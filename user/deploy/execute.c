@@ -82,18 +82,14 @@ static char **environment_make(const struct deploy *d, const struct service *s, 
 	return all;
 }
 
-/* In the child.  A group of its own, so that ^C means us and all of the command can be ended; and it ends with us. */
-static void child_become(const struct execution *x, pid_t parent)
+static void command_become(const struct execution *x, const sigset_t *mask)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(127);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (null >= 0)
 		dup2(null, STDIN_FILENO);
 	if (x->quiet)
@@ -103,23 +99,66 @@ static void child_become(const struct execution *x, pid_t parent)
 	_exit(127);
 }
 
-/* Ends the whole group: the command may have children.  Politely first. */
-static void child_end(pid_t pid)
+/* Ends the whole group but us, who hold the signals back: politely first. */
+static void group_end(pid_t command)
+{
+	const struct timespec step = { .tv_nsec = POLL_MS * 1000000L };
+	int status;
+
+	kill(0, SIGTERM);
+	for (int waited = 0; waited < GRACE_MS && waitpid(command, &status, WNOHANG) != command; waited += POLL_MS)
+		nanosleep(&step, NULL);
+	kill(0, SIGKILL); /* us too */
+}
+
+/*
+ * Between us and the command stands a keeper, which leads its group: if teal is killed, however hard, it ends the command
+ * and all that this began, so that --resume never runs it beside itself: until then it holds on to the deployment's lock,
+ * for it has all our descriptors.  It ends as the command did.
+ */
+static void keeper_become(const struct execution *x, pid_t parent)
+{
+	sigset_t held, before;
+	pid_t command;
+	int status;
+
+	setpgid(0, 0);
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(127);
+	command = fork();
+	if (!command)
+		command_become(x, &before);
+	while (command > 0) {
+		if (sigwaitinfo(&held, NULL) != SIGCHLD)
+			group_end(command);
+		else if (waitpid(command, &status, WNOHANG) == command)
+			break;
+	}
+	if (command > 0 && WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	if (command > 0) { /* by that signal too */
+		signal(WTERMSIG(status), SIG_DFL);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		raise(WTERMSIG(status));
+	}
+	_exit(127);
+}
+
+/* It ends its group and then itself. */
+static void keeper_end(pid_t pid)
 {
 	int status;
 
-	kill(-pid, SIGTERM);
-	for (int waited = 0; waited < GRACE_MS; waited += POLL_MS) {
-		struct timespec step = { .tv_nsec = POLL_MS * 1000000L };
-
-		if (waitpid(pid, &status, WNOHANG) == pid) {
-			kill(-pid, SIGKILL);
-			return;
-		}
-		nanosleep(&step, NULL);
-	}
-	kill(-pid, SIGKILL);
-	waitpid(pid, &status, 0);
+	kill(pid, SIGTERM);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* Waits for its end.  Returns 0 and its status, -ETIMEDOUT, or -EINTR; then it was ended. */
@@ -131,7 +170,7 @@ static int child_wait(pid_t pid, unsigned int seconds, int *ret_status)
 		if (waitpid(pid, ret_status, WNOHANG) == pid)
 			return 0;
 		if (table_clock() - began > seconds * 1000000000ULL || interrupt_came()) {
-			child_end(pid);
+			keeper_end(pid);
 			return interrupt_came() ? -EINTR : -ETIMEDOUT;
 		}
 		interrupt_sleep(POLL_MS);
@@ -149,8 +188,7 @@ static int execution_run(const struct execution *x, const struct deploy *d, cons
 	if (pid < 0)
 		return error_set(e, EXIT_FAILED, errno, "cannot start the command of %s: %s", what, strerror(errno));
 	if (!pid)
-		child_become(x, parent);
-	setpgid(pid, pid);
+		keeper_become(x, parent);
 	error = child_wait(pid, d->plan.timeout_s, &status);
 	if (error == -EINTR)
 		return error;
