@@ -24,6 +24,7 @@ application_make() {
 		#!/bin/bash
 		# release NUMBER [KIND]
 		set -eu
+		case \$1 in *[!0-9]*) echo "there is no release \$1" >&2 && exit 1 ;; esac
 		for host in \${TEAL_COLOR}1 \${TEAL_COLOR}2; do
 			dir=$LAB_DIR/app-\$host
 			in_host() { nsenter --net="/run/netns/$LAB-\$host" "\$@"; }
