@@ -38,17 +38,34 @@ expect "a history that cannot be written does not stop a switch" \
 expect "which is made" is "$(active_color echo)" green
 expect "and recorded" is "$(jq -r .services.echo.active "$LAB_STATE/state.json")" green
 
-# strace kills it as it makes a change durable: the slot is swapped, and nobody has written that down.
 rmdir "$LAB_STATE/history.jsonl"
 mv "$LAB_STATE/kept" "$LAB_STATE/history.jsonl"
-for nth in 1 2 3 4; do
-	color=$([ $((nth % 2)) = 1 ] && echo blue || echo green)
-	expect "a switch is killed at its sync number $nth" \
-		exits 137 edge strace -qq -o /dev/null -e trace=fsync -e "inject=fsync:signal=KILL:when=$nth" \
-		"$TEAL" switch echo "$color" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"
-	expect "the next one ends it" teal switch echo "$color" --quiet
-	expect "in the tables and in the books" is "$(active_color echo) $(jq -r .services.echo.active "$LAB_STATE/state.json")" "$color $color"
-done
+
+# Killed anywhere, between the slot, the row and the books: the next one finishes it.
+row_color() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r '.[].formatted.value | select(.name == "echo").active'; }
+everywhere() { # COLOR: in the row, as status reconciles it, in the books, and the last of the history
+	is "$(row_color) $(active_color echo) $(jq -r .services.echo.active "$LAB_STATE/state.json")" "TEAL_${1^^} $1 $1" &&
+		is "$(generation echo)" "$(jq .services.echo.generation "$LAB_STATE/state.json")"
+}
+killed_at() { # SYSTEM CALL, WHICH OF THEM
+	local color=green code=0
+	teal switch echo blue --quiet
+	{
+		nsenter --net="/run/netns/$LAB-edge" strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" \
+			"$TEAL" switch echo "$color" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" || code=$?
+	} >/dev/null 2>&1
+	expect "a switch is killed at its $1() number $2" is "$code" 137
+	expect "the next one is made" teal switch echo "$color" --quiet
+	expect "and is the same everywhere" everywhere "$color"
+}
+for nth in 1 2 3 4; do killed_at fsync $nth; done
+# Before each of its writes to a table, and after the first, which is the slot's.
+teal switch echo blue --quiet
+edge strace -qq -o "$LAB_DIR/calls" -e trace=bpf "$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" >/dev/null
+mapfile -t writes < <(grep -n BPF_MAP_UPDATE_ELEM "$LAB_DIR/calls" | cut -d : -f 1)
+expect "it writes to tables" holds "${#writes[@]}" -ge 2
+for nth in "${writes[@]}"; do killed_at bpf "$nth"; done
+killed_at bpf $((writes[0] + 1))
 load_end echo
 expect_clean echo "all the while"
 teald_stop

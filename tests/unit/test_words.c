@@ -64,7 +64,7 @@ static void what_is_no_command_is_refused(void)
 
 static void a_program_is_found_or_refused(void)
 {
-	char directory[SCRATCH_SIZE], path[SCRATCH_SIZE + 16], *found = NULL, *saved = strdup(getenv("PATH"));
+	char directory[SCRATCH_SIZE], path[SCRATCH_SIZE + 16], *found = NULL, *path_now = getenv("PATH"), *saved = strdup(path_now ? path_now : "");
 	char *good[] = { "tool", NULL }, *pipe[] = { "nonesuch", "|", "wc", NULL }, *variable[] = { "A=1", "tool", NULL };
 	struct error e = { 0 };
 

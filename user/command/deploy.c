@@ -207,7 +207,7 @@ int deploy_command_run(struct command_context *c, int argc, char **argv, json_t 
 	const char *const *given = c->options.deploy;
 	const bool again = given[DEPLOY_OPTION_RESUME] || given[DEPLOY_OPTION_ABORT];
 	struct deploy d = { .lock = -1 };
-	struct service s;
+	struct service s = {};
 	int error = service_find(c->tables, argv[0], &s, e), lock;
 
 	(void)argc;

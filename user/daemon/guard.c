@@ -199,7 +199,7 @@ static void roll_back(struct guards *g, struct watch *watch, const char *why)
 	struct error e = {};
 	_cleanup_close_ int lock = lock_take(g->pin_dir, LOCK_TABLES, LOCK_MS, &e);
 	struct switch_result result;
-	struct service s;
+	struct service s = {};
 	int error = lock < 0 ? lock : service_find(g->tables, guard->service, &s, &e);
 
 	if (!error && (s.info.generation != guard->generation || s.info.active != guard->color))
@@ -225,7 +225,7 @@ static void pass(struct guards *g, struct watch *watch)
 {
 	struct error e = {};
 	_cleanup_close_ int lock = lock_take(g->pin_dir, LOCK_TABLES, LOCK_MS, &e);
-	struct service s;
+	struct service s = {};
 	__u32 id = watch->id;
 	int error = lock < 0 ? lock : service_find(g->tables, watch->guard.service, &s, &e);
 

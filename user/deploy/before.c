@@ -24,7 +24,7 @@
 int deploy_service(const struct deploy *d, struct service *ret, struct error *e)
 {
 	const bool switched = d->phase > DEPLOY_SWITCH;
-	struct service s;
+	struct service s = {};
 	int error = service_find(d->tables, d->service, &s, e);
 
 	if (error)
@@ -40,7 +40,7 @@ int deploy_service(const struct deploy *d, struct service *ret, struct error *e)
 /* Pick: whatever can be refused is, and what the old color did so far is noted. */
 int deploy_pick(struct deploy *d, char text[256], struct error *e)
 {
-	struct service s;
+	struct service s = {};
 	__u64 left = 0;
 	int error = deploy_service(d, &s, e);
 
@@ -92,7 +92,7 @@ int deploy_backends(struct deploy *d, char text[256], struct error *e)
 	_cleanup_close_ int lock = -1;
 	struct backend_set set = {};
 	char **words = NULL;
-	struct service s;
+	struct service s = {};
 	int error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
 
 	if (error >= 0)
@@ -105,7 +105,7 @@ int deploy_backends(struct deploy *d, char text[256], struct error *e)
 		return error;
 	while (words[set.count])
 		set.count++;
-	set.endpoints = endpoints = calloc(set.count, sizeof(*endpoints));
+	set.endpoints = endpoints = calloc(set.count + 1, sizeof(*endpoints));
 	error = endpoints ? color_set_parse(&s, words, (int)set.count, endpoints, e) : -ENOMEM;
 	if (!error)
 		error = color_set_replace(d->tables, d->state_dir, &s, d->color, &set, true, e);
@@ -118,7 +118,7 @@ int deploy_backends(struct deploy *d, char text[256], struct error *e)
 
 int deploy_run(struct deploy *d, char text[256], struct error *e)
 {
-	struct service s;
+	struct service s = {};
 	int error = deploy_service(d, &s, e);
 
 	if (!error)
@@ -231,7 +231,7 @@ int deploy_health(struct deploy *d, char text[256], struct error *e)
 {
 	__u64 began = table_clock();
 	unsigned int all, ready;
-	struct service s;
+	struct service s = {};
 	char why[400];
 
 	for (;;) {
@@ -270,7 +270,7 @@ static int prefixes_read(const char *text, struct prefix **ret, unsigned int *re
 		return error;
 	while (words[count])
 		count++;
-	*ret = calloc(count, sizeof(**ret));
+	*ret = calloc(count + 1, sizeof(**ret));
 	for (unsigned int i = 0; *ret && i < count && !error; i++)
 		if (prefix_parse(words[i], &(*ret)[i]))
 			error = error_set(e, EXIT_USAGE, EINVAL,
@@ -286,7 +286,7 @@ static int preview_put(const struct deploy *d, bool on, struct error *e)
 	_cleanup_close_ int lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
 	_cleanup_free_ struct prefix *prefixes = NULL;
 	unsigned int count = 0;
-	struct service s;
+	struct service s = {};
 	int error = lock < 0 ? lock : deploy_service(d, &s, e);
 
 	if (!error && !on)
@@ -298,7 +298,7 @@ static int preview_put(const struct deploy *d, bool on, struct error *e)
 
 int deploy_smoke(struct deploy *d, char text[256], struct error *e)
 {
-	struct service s;
+	struct service s = {};
 	int error = deploy_service(d, &s, e);
 
 	if (!error && d->plan.preview)

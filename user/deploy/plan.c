@@ -82,14 +82,14 @@ static int list_check(const struct service *s, const char *text, struct error *e
 {
 	_cleanup_free_ struct endpoint *endpoints = NULL;
 	int error, count = 0;
-	char **words;
+	char **words = NULL;
 
 	error = deploy_list_split("--backends", text, &words, e);
 	if (error)
 		return error;
-	while (words[count])
+	while (words && words[count])
 		count++;
-	endpoints = calloc(count, sizeof(*endpoints));
+	endpoints = calloc(count + 1, sizeof(*endpoints));
 	error = endpoints ? color_set_parse(s, words, count, endpoints, e) : -ENOMEM;
 	words_free(words);
 	return error;

@@ -21,7 +21,7 @@
 static int canary_put(const struct deploy *d, unsigned int percent, struct error *e)
 {
 	_cleanup_close_ int lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
-	struct service s;
+	struct service s = {};
 	int error = lock < 0 ? lock : deploy_service(d, &s, e);
 
 	return error ?: canary_set(d->tables, d->state_dir, &s, d->color, percent, false, e);
@@ -61,7 +61,7 @@ static int canary_watch(const struct deploy *d, const struct deploy_step *step, 
 {
 	__u64 began = table_clock(), waited = 0;
 	struct evidence_watch watch = {};
-	struct service s;
+	struct service s = {};
 	char note[128];
 	int error = deploy_service(d, &s, e);
 
@@ -151,7 +151,7 @@ int deploy_switch(struct deploy *d, char text[256], struct error *e)
 	struct switch_request request = { .color = d->color, .why = name };
 	_cleanup_close_ int lock = -1;
 	struct switch_result result;
-	struct service s;
+	struct service s = {};
 	int error = d->plan.guard_s ? guard_check(d, e) : 0;
 
 	if (!error)
@@ -197,7 +197,7 @@ static int guard_rolled_back(const struct deploy *d, struct error *e)
 
 int deploy_guard(struct deploy *d, char text[256], struct error *e)
 {
-	struct service s;
+	struct service s = {};
 	char note[64];
 
 	for (;;) {
@@ -230,7 +230,7 @@ int deploy_guard(struct deploy *d, char text[256], struct error *e)
 int deploy_drain(struct deploy *d, char text[256], struct error *e)
 {
 	__u64 began = table_clock(), left = 0;
-	struct service s;
+	struct service s = {};
 	char note[64];
 
 	for (;;) {

@@ -53,7 +53,7 @@ int deploy_undo(struct deploy *d, const char *why, struct error *e)
 {
 	_cleanup_close_ int lock = -1;
 	bool taken = false;
-	struct service s;
+	struct service s = {};
 	int error;
 
 	d->state = DEPLOY_UNDOING;

@@ -40,11 +40,14 @@ int guard_write(const char *state_dir, const struct guard *guard)
 
 static int words_read(const json_t *list, char ***ret)
 {
-	size_t count = json_array_size(list), i;
+	size_t count = json_array_size(list);
 	char **words = count ? calloc(count + 1, sizeof(*words)) : NULL;
-	const json_t *word;
 
-	json_array_foreach (list, i, word) {
+	if (count && !words)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *word = json_array_get(list, i);
+
 		words[i] = json_is_string(word) ? strdup(json_string_value(word)) : NULL;
 		if (!words[i]) {
 			words_free(words);

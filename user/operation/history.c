@@ -26,11 +26,11 @@ static json_t *user_name(uid_t uid)
 /* Who logged in, whatever they have become by su or sudo since: the kernel keeps it (audit's login uid). */
 static json_t *login_name(void)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/self/loginuid", "re");
+	_cleanup_close_ int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
 	char text[16] = "", *end = text;
 	unsigned long uid = 0;
 
-	if (file && fgets(text, sizeof(text), file))
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
 		uid = strtoul(text, &end, 10);
 	return end == text || uid >= (uid_t)-1 ? json_null() : user_name((uid_t)uid);
 }

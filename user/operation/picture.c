@@ -72,7 +72,7 @@ int picture_take(const struct tables *t, const struct picture *before, struct pi
 		picture_free(&now);
 		return error;
 	}
-	for (unsigned int i = 0; before && i < now.count; i++) {
+	for (unsigned int i = 0; before && now.services && i < now.count; i++) {
 		const struct picture_service *old = service_of(before, now.services[i].service.id);
 
 		for (enum teal_color color = TEAL_BLUE; old && color < TEAL_COLORS; color++)
