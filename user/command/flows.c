@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/output.h"
 #include "table/flow.h"
+#include "table/state.h"
 
 /* What to show, and what has been found. */
 struct search {
@@ -20,17 +21,6 @@ struct search {
 	__u64 now;
 	json_t *found;
 };
-
-static const char *state_name(enum teal_protocol protocol, enum teal_state state)
-{
-	static const char *const names[] = { "established",	  "client closed", "backend closed", "client closing",
-					     "both closing",	  "closing",	   "reset by client", "reset",
-					     "replaced" };
-
-	if (protocol == TEAL_UDP)
-		return "answered";
-	return state < sizeof(names) / sizeof(*names) ? names[state] : "unknown";
-}
 
 static const struct service *service_of(const struct search *search, __u16 id)
 {
@@ -61,7 +51,7 @@ static bool flow_add(void *argument, const struct teal_flow6_key *key, const str
 					service ? service->info.name : "(removed)", "client",
 					endpoint_format(&client, from_text), "backend", endpoint_format(&to, to_text),
 					"color", color_name(backend->row.color), "state",
-					state_name(backend->row.protocol, flow->state), "idle_seconds",
+					flow_state_name(backend->row.protocol, flow->state), "idle_seconds",
 					(json_int_t)(idle > 0 ? idle / 1000000000 : 0)));
 	return !limit || json_array_size(search->found) < limit;
 }
