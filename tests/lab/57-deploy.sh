@@ -110,6 +110,14 @@ expect "teal status says where the deployment stood" grep -q "a deployment to bl
 expect "--resume says what became of it, with exit code 3" exits 3 deploy --resume
 expect "rolled back" result_is "rolled back"
 expect "all 10 streams of the old color go on" streams_are_whole new 2
+
+# --- limits are the configuration's: here slow is not slow ---
+echo '    guard: { check: 5s }' >>"$LAB_DIR/teal.yaml"
+expect "a guard that takes its time" teald_reload
+wait_drained blue || true
+expect "a release that slow is taken then" \
+	deploy --run "$LAB_DIR/release 5 slow" --canary 50%:2s --guard 4 --config "$LAB_DIR/teal.yaml"
+expect "and answers" release_is 5
 streams_end new
 teald_stop
 

@@ -92,6 +92,7 @@ static void everything_said_is_kept(void)
 		"timeout: 1m, rise: 4, fall: 5 }\n"
 		"    source: 10.0.0.5\n"
 		"    on_down: reset\n"
+		"    guard: { connections: 50, failed: 0, slower: 10, check: 2s }\n"
 		"    all_down: refuse\n"
 		"    affinity: source\n"
 		"    blue:  [10.0.1.11:8443, 10.0.1.12:8443]\n"
@@ -130,6 +131,11 @@ static void everything_said_is_kept(void)
 	CU_ASSERT_EQUAL(c->services[0].health.expect[0].last, 299);
 	CU_ASSERT_EQUAL(c->services[0].health.expect[1].first, 404);
 	CU_ASSERT_EQUAL(c->services[0].health.expect[1].last, 404);
+	CU_ASSERT_TRUE(c->services[0].guard.connections == 50 && c->services[0].guard.failed == 0);
+	CU_ASSERT_TRUE(c->services[0].guard.slower == 10 && c->services[0].guard.check_us == 2000000);
+	CU_ASSERT_TRUE(c->services[0].guard.down == EVIDENCE_LIMITS.down); /* what is left out is as usual */
+	CU_ASSERT_TRUE(config_guard(c, "web").connections == 50 && config_guard(c, "nobody").connections == 10);
+	CU_ASSERT_TRUE(config_guard(NULL, "web").slower == EVIDENCE_LIMITS.slower);
 	CU_ASSERT_TRUE(c->services[0].has_source);
 	CU_ASSERT_STRING_EQUAL(address_format(c->services[0].source, text), "10.0.0.5");
 	CU_ASSERT_TRUE(c->services[0].reset_down);
@@ -158,7 +164,7 @@ static void everything_said_is_kept(void)
 	CU_ASSERT_TRUE(c->services[1].move);
 	CU_ASSERT_FALSE(c->services[1].has_source);
 	CU_ASSERT_EQUAL(c->services[1].colors[TEAL_BLUE].count, 0);
-	CU_ASSERT_EQUAL(c->services[1].line, 15);
+	CU_ASSERT_EQUAL(c->services[1].line, 16);
 	CU_ASSERT_EQUAL(c->timeouts.handshake, 1);
 	CU_ASSERT_EQUAL(c->timeouts.established, 3661);
 	CU_ASSERT_EQUAL(c->timeouts.closing, 2);

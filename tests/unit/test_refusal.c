@@ -5,7 +5,7 @@
 #include "config_rows.h"
 
 #define KEYS_OF_A_SERVICE \
-	"the keys here are name, listen, health, blue, green, active, source, on_switch, on_down, all_down, affinity"
+	"the keys here are name, listen, health, blue, green, active, source, on_switch, on_down, all_down, affinity, guard"
 #define NAME_ADVICE "take up to 31 of a-z, 0-9 and -, not beginning with -"
 #define LISTEN_ADVICE "write ADDRESS:PORT/tcp or /udp, such as 203.0.113.10:443/tcp or \"[2001:db8::10]:443/tcp\""
 #define BACKEND_ADVICE "write ADDRESS:PORT, such as 10.0.1.11:8443 or \"[2001:db8::11]:8443\""
@@ -338,6 +338,9 @@ static void what_can_never_work_is_refused(void)
 		{ "UDP that is reset",
 		  SERVICES "  - name: dns\n    listen: 203.0.113.10:53/udp\n    health: { type: tcp }\n    on_down: reset\n",
 		  "6: \"on_down: reset\" goes with TCP only, for UDP has no resets: remove it" },
+		{ "a guard that wants more than all", WEB "    guard: { failed: 101 }\n", "5: \"failed\" must be from 0 to 100, not 101" },
+		{ "a guard without a unit", WEB "    guard: { check: 50 }\n",
+		  "5: \"check\" must be a duration such as 500ms, 2s or 2h11m, not \"50\"" },
 		{ "resets by nobody", WEB "    on_down: reset\n",
 		  "5: \"on_down: reset\" needs health checks, for nobody else finds a backend down: add \"health\" to web" },
 		{ "refusals by nobody", WEB "    all_down: refuse\n",

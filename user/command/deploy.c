@@ -8,6 +8,7 @@
 #include "command/output.h"
 #include "common/cleanup.h"
 #include "common/interrupt.h"
+#include "config/config.h"
 #include "deploy/deploy.h"
 #include "operation/record.h"
 
@@ -190,13 +191,31 @@ static int start(const struct command_context *c, const struct service *s, struc
 	return error;
 }
 
+/*
+ * teald's own limits for its guard.  A file that is not there, or is broken (so that teald did not take it either), is no
+ * reason to deploy nothing: the usual ones hold.
+ */
+static struct evidence_limits limits_read(const struct command_context *c, const char *service)
+{
+	struct config *config = NULL;
+	struct evidence_limits limits;
+	struct error e = {};
+
+	if (!access(c->options.config_file, F_OK) && config_read(c->options.config_file, &config, &e))
+		fprintf(stderr, "teal: %s (so the canary goes by the usual limits)\n", e.text);
+	limits = config_guard(config, service);
+	config_free(config);
+	return limits;
+}
+
 /* What every deployment of ours needs besides its journal. */
-static void equip(const struct command_context *c, struct deploy *d)
+static void equip(const struct command_context *c, const char *service, struct deploy *d)
 {
 	d->tables = c->tables;
 	d->pin_dir = c->options.pin_dir;
 	d->state_dir = c->options.state_dir;
 	d->quiet_children = json || quiet;
+	d->limits = limits_read(c, service);
 	d->note = note;
 	d->tell = tell;
 	interrupt_catch();
@@ -233,7 +252,7 @@ int deploy_command_run(struct command_context *c, int argc, char **argv, json_t 
 	if (!error && !again)
 		deploy_free(&d);
 	d.lock = lock;
-	equip(c, &d);
+	equip(c, s.info.name, &d);
 	if (!error)
 		error = again ? take_up(c, &d, e) : start(c, &s, &d, e);
 	deploy_free(&d);

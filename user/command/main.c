@@ -33,7 +33,7 @@ static const struct command commands[] = {
 	  "show a color's backends, or replace them" },
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
 	  OPTION_COLOR | OPTION_CLIENT | OPTION_LIMIT, true, flows_run, flows_print, "the connections there are" },
-	{ "deploy", "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] [--guard T] [--drain T] [--on-rollback CMD] [--timeout T] [--why TEXT] [--force] [--yes] | --resume | --abort", 1, 1, OPTION_COLOR | OPTION_FORCE | OPTION_WHY | OPTION_DEPLOY, true, deploy_command_run, deploy_command_print,
+	{ "deploy", "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] [--guard T] [--drain T] [--on-rollback CMD] [--timeout T] [--config FILE] [--why TEXT] [--force] [--yes] | --resume | --abort", 1, 1, OPTION_COLOR | OPTION_FORCE | OPTION_WHY | OPTION_CONFIG | OPTION_DEPLOY, true, deploy_command_run, deploy_command_print,
 	  "bring a release up on the idle color, try it, switch, watch, and go back if it is worse" },
 	{ "history", "[SERVICE] [--limit N]", 0, 1, OPTION_LIMIT, false, history_run, history_print,
 	  "who switched what, when and why" },

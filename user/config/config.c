@@ -219,6 +219,8 @@ static int service_read(struct config_source *source, unsigned int i, const stru
 	if (!error)
 		error = health_read(source, i, &raw->health, &service->health);
 	if (!error)
+		error = guard_limits_read(source, i, &raw->guard, &service->guard);
+	if (!error)
 		error = policy_read(source, i, raw, service);
 	for (enum teal_color color = TEAL_BLUE; !error && color < TEAL_COLORS; color++)
 		error = backends_read(source, i, raw, color, service);
@@ -290,4 +292,12 @@ void config_free(struct config *config)
 	free(config->services);
 	free(config->devices);
 	free(config);
+}
+
+struct evidence_limits config_guard(const struct config *config, const char *service)
+{
+	for (unsigned int i = 0; config && i < config->service_count; i++)
+		if (!strcmp(config->services[i].name, service))
+			return config->services[i].guard;
+	return EVIDENCE_LIMITS;
 }

@@ -5,6 +5,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "config/guard.h"
 
 enum device_mode { MODE_AUTO, MODE_NATIVE, MODE_GENERIC, MODE_TC };
 
@@ -38,6 +39,7 @@ struct config_service {
 	enum teal_protocol protocol;
 	enum teal_color active; /* the first start only */
 	struct config_health health;
+	struct evidence_limits guard; /* when the other color counts as worse */
 	__u8 source[16]; /* with has_source: what backends see instead of the client's address */
 	bool has_source;
 	bool move;	  /* on_switch: UDP flows follow a switch at once */
@@ -87,5 +89,8 @@ struct config {
  */
 int config_read(const char *file, struct config **ret_config, struct error *e);
 void config_free(struct config *config);
+
+/* The limits of a service's guard: the usual ones for a service that is not there, or without a configuration. */
+struct evidence_limits config_guard(const struct config *config, const char *service);
 
 #endif

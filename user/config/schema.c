@@ -75,6 +75,18 @@ static const cyaml_schema_field_t health_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t guard_fields[] = {
+	FIELD_NUMBER("connections", struct raw_guard, connections),
+	FIELD_NUMBER("failures", struct raw_guard, failures),
+	FIELD_NUMBER("failed", struct raw_guard, failed),
+	FIELD_NUMBER("aborted", struct raw_guard, aborted),
+	FIELD_NUMBER("slower", struct raw_guard, slower),
+	FIELD_TEXT("handshake", OPTIONAL, struct raw_guard, handshake),
+	FIELD_TEXT("check", OPTIONAL, struct raw_guard, check),
+	FIELD_NUMBER("down", struct raw_guard, down),
+	CYAML_FIELD_END,
+};
+
 #define FIELD_BACKENDS(key, color)                                                                                     \
 	CYAML_FIELD_SEQUENCE_COUNT(key, OPTIONAL, struct raw_service, colors[color].backends, colors[color].count,     \
 				   &text, 0, CYAML_UNLIMITED)
@@ -91,6 +103,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	FIELD_WORD("on_down", struct raw_service, on_down, on_downs),
 	FIELD_WORD("all_down", struct raw_service, all_down, all_downs),
 	FIELD_WORD("affinity", struct raw_service, affinity, affinities),
+	CYAML_FIELD_MAPPING("guard", CYAML_FLAG_OPTIONAL, struct raw_service, guard, guard_fields),
 	CYAML_FIELD_END,
 };
 

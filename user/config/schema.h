@@ -30,9 +30,15 @@ struct raw_health {
 	__u32 *rise, *fall;
 };
 
+struct raw_guard {
+	__u32 *connections, *failures, *failed, *aborted, *slower, *down;
+	char *handshake, *check;
+};
+
 struct raw_service {
 	char *name, *listen, *source;
 	struct raw_health health;
+	struct raw_guard guard;
 	enum raw_on_switch on_switch;
 	enum raw_on_down on_down;
 	enum raw_all_down all_down;

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/words.h"
+#include "config/config.h"
 #include "daemon/log.h"
 #include "operation/guard.h"
 #include "operation/lock.h"
@@ -28,6 +29,7 @@ struct watch {
 struct guards {
 	uv_timer_t timer;
 	const struct tables *tables;
+	struct config *const *config; /* where the daemon keeps it */
 	const char *pin_dir, *state_dir;
 	struct teal_service_info *rows; /* room for all of service_info */
 	__u32 *keys;
@@ -241,7 +243,7 @@ static void pass(struct guards *g, struct watch *watch)
 
 static void service_look(struct guards *g, __u16 id, const struct teal_service_info *info)
 {
-	const struct evidence_limits limits = EVIDENCE_LIMITS;
+	const struct evidence_limits limits = config_guard(*g->config, info->name);
 	struct watch *watch = watch_obtain(g, id, info);
 	char why[EVIDENCE_WHY_SIZE];
 	struct evidence now;
@@ -274,7 +276,8 @@ static void guards_look(uv_timer_t *timer)
 			service_look(g, (__u16)g->keys[i], &g->rows[i]);
 }
 
-int guards_new(uv_loop_t *loop, const struct tables *t, const char *pin_dir, const char *state_dir, struct guards **ret)
+int guards_new(uv_loop_t *loop, const struct tables *t, struct config *const *config, const char *pin_dir,
+	       const char *state_dir, struct guards **ret)
 {
 	struct guards *g = calloc(1, sizeof(*g));
 
@@ -287,6 +290,7 @@ int guards_new(uv_loop_t *loop, const struct tables *t, const char *pin_dir, con
 		return -ENOMEM;
 	}
 	g->tables = t;
+	g->config = config;
 	g->pin_dir = pin_dir;
 	g->state_dir = state_dir;
 	uv_timer_init(loop, &g->timer);

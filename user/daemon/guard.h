@@ -11,9 +11,11 @@
 #include "table/table.h"
 
 struct guards;
+struct config;
 
-/* Begins to look, twice a second.  Keeps all three arguments.  Returns 0 or -ENOMEM. */
-int guards_new(uv_loop_t *loop, const struct tables *t, const char *pin_dir, const char *state_dir, struct guards **ret);
+/* Begins to look, twice a second.  Keeps all of its arguments; @config  is followed when it is read again.  Returns 0 or -ENOMEM. */
+int guards_new(uv_loop_t *loop, const struct tables *t, struct config *const *config, const char *pin_dir,
+	       const char *state_dir, struct guards **ret);
 void guards_free(struct guards *guards);
 
 #endif

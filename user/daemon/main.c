@@ -222,7 +222,7 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	uv_timer_init(&d->loop, &d->device_timer);
 	d->sweep_timer.data = d->device_timer.data = d;
 	uv_timer_start(&d->sweep_timer, daemon_sweep, SWEEP_MS, 0);
-	if (guards_new(&d->loop, d->tables, d->pin_dir, d->state_dir, &d->guards))
+	if (guards_new(&d->loop, d->tables, &d->config, d->pin_dir, d->state_dir, &d->guards))
 		log_error("out of memory: switches are not guarded");
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());

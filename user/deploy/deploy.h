@@ -82,6 +82,7 @@ struct deploy {
 	/* Not in the journal: */
 	const struct tables *tables;
 	const char *pin_dir, *state_dir;
+	struct evidence_limits limits; /* of the canary's steps */
 	int lock;
 	bool quiet_children; /* commands' standard output goes to standard error */
 	/* A phase says what it waits for, as often as it likes. */

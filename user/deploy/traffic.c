@@ -34,14 +34,13 @@ static struct evidence reference_of(const struct deploy *d, const struct evidenc
 {
 	struct evidence since = evidence_since(old_now, &d->reference);
 
-	return since.seen.begun >= EVIDENCE_LIMITS.connections ? since : *old_now;
+	return since.seen.begun >= d->limits.connections ? since : *old_now;
 }
 
 /* Refuses if the new color does worse than the old one. */
 static int canary_judge(const struct deploy *d, const struct service *s, struct evidence_watch *watch, __u64 *ret_new,
 			struct error *e)
 {
-	const struct evidence_limits limits = EVIDENCE_LIMITS;
 	char why[EVIDENCE_WHY_SIZE];
 	struct evidence old, new;
 	int error = evidence_take(d->tables, s->id, d->from, &old, e);
@@ -52,7 +51,7 @@ static int canary_judge(const struct deploy *d, const struct service *s, struct 
 		return error;
 	old = reference_of(d, &old);
 	*ret_new = evidence_since(&new, &watch->began).opened;
-	if (!evidence_watch(watch, &limits, &new, &old, color_name(d->from), why))
+	if (!evidence_watch(watch, &d->limits, &new, &old, color_name(d->from), why))
 		return 0;
 	return error_set(e, EXIT_REFUSED, ECANCELED, "the canary on %s does worse: %s", color_name(d->color), why);
 }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "config/guard.h"
 #include "table/handshakes.h"
 #include "table/service.h"
 
@@ -18,21 +19,6 @@ struct evidence {
 	__u32 check_us;			/* what a good health check took, on the average; 0: there was none */
 	__u64 waiting;			/* connections that began more than a second ago and got no answer at all */
 };
-
-/* When a color counts as worse than another. */
-struct evidence_limits {
-	__u32 connections;  /* new ones below which shares and times say nothing */
-	__u32 failures;	    /* the same of failures: a packet may get lost anywhere */
-	__u32 failed;	    /* refused, or not answered within a second: percentage points more than the other */
-	__u32 aborted;	    /* ended by the backend's RST: the same */
-	__u32 slower;	    /* handshakes, health checks: more than so many times as long */
-	__u32 handshake_us; /* and longer than this */
-	__u32 check_us;
-	__u32 down; /* per cent of its backends, if that is more than of the other's */
-};
-
-#define EVIDENCE_LIMITS ((struct evidence_limits){ \
-	.connections = 10, .failures = 3, .failed = 5, .aborted = 10, .slower = 4, .handshake_us = 5000, .check_us = 50000, .down = 50 })
 
 #define EVIDENCE_WHY_SIZE 200
 
