@@ -116,27 +116,20 @@ static void group_end(pid_t command)
  * and all that this began, so that --resume never runs it beside itself: until then it holds on to the deployment's lock,
  * for it has all our descriptors.  It ends as the command did.
  */
-static void keeper_become(const struct execution *x, pid_t parent)
+static void keeper_become(const struct execution *x, pid_t parent, const sigset_t *held, const sigset_t *before)
 {
-	sigset_t held, before;
 	pid_t command;
 	int status;
 
 	setpgid(0, 0);
-	sigemptyset(&held);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGHUP);
-	sigaddset(&held, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &held, &before);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(127);
 	command = fork();
 	if (!command)
-		command_become(x, &before);
+		command_become(x, before);
 	while (command > 0) {
-		if (sigwaitinfo(&held, NULL) != SIGCHLD)
+		if (sigwaitinfo(held, NULL) != SIGCHLD)
 			group_end(command);
 		else if (waitpid(command, &status, WNOHANG) == command)
 			break;
@@ -145,7 +138,7 @@ static void keeper_become(const struct execution *x, pid_t parent)
 		_exit(WEXITSTATUS(status));
 	if (command > 0) { /* by that signal too */
 		signal(WTERMSIG(status), SIG_DFL);
-		sigprocmask(SIG_SETMASK, &before, NULL);
+		sigprocmask(SIG_SETMASK, before, NULL);
 		raise(WTERMSIG(status));
 	}
 	_exit(127);
@@ -181,14 +174,23 @@ static int execution_run(const struct execution *x, const struct deploy *d, cons
 			 struct error *e)
 {
 	pid_t parent = getpid(), pid;
+	sigset_t held, before;
 	int error, status;
 
+	/* Before fork(): a signal that came to the keeper too early for it would be noted by our handler, and lost. */
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &held, &before);
 	fflush(NULL);
 	pid = fork();
+	if (!pid)
+		keeper_become(x, parent, &held, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return error_set(e, EXIT_FAILED, errno, "cannot start the command of %s: %s", what, strerror(errno));
-	if (!pid)
-		keeper_become(x, parent);
 	error = child_wait(pid, d->plan.timeout_s, &status);
 	if (error == -EINTR)
 		return error;
