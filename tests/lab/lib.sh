@@ -283,7 +283,7 @@ teald_reload() { # and waits until it has read its configuration, or has refused
 	local before
 	before=$(log_lines)
 	kill -HUP "$TEALD_PID"
-	eventually 5 log_says "$before" 'read again\|runs on'
+	eventually 15 log_says "$before" 'read again\|runs on'
 }
 
 teald_detach() {
