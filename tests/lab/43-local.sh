@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The edge host itself, its containers and the backends as clients; the VIP on the host or only routed to it.  What cannot
 # work is refused at once.  Arguments: MODE/OFFLOAD... to try only those.
+# LAB_SOURCE and LAB_SOURCE6 are read by lib.sh.
+# shellcheck disable=SC2034,SC2209
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 

@@ -3,6 +3,8 @@
 # Routers on both sides of the edge: what they have to say of a packet reaches the end that sent it, about its own packet.
 # traceroute believes only an answer that quotes what it sent, and so does the kernel when it learns how narrow a way is.
 # Arguments: MODE/OFFLOAD/SOURCE (yes or no)... to try only those.
+# LAB_SOURCE and LAB_SOURCE6 are read by lib.sh.
+# shellcheck disable=SC2034,SC2209
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Datagrams in pieces: all of them find the same backend and come back whole, or none is half served.
 # Arguments: TOPOLOGY/MODE/OFFLOAD/SOURCE (yes or no)... to try only those.
+# LAB_SOURCE and LAB_SOURCE6 are read by lib.sh.
+# shellcheck disable=SC2034,SC2209
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
