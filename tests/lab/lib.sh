@@ -58,7 +58,7 @@ expect() {
 	else
 		failed=$((failed + 1))
 		echo "not ok - $sentence"
-		{ echo "  of: $*" && cat "$LAB_DIR/said"; } | head -n 20 | sed 's/^/    /'
+		{ echo "  of: $*" && cat "$LAB_DIR/said"; } | sed -n 1,20p | sed 's/^/    /'
 	fi
 }
 
