@@ -9,6 +9,42 @@ moves() { # NAME ADDRESS: that host's link address becomes another, and it tells
 	ip -n "$LAB-$1" link set eth0 address "$2"
 }
 
+link_address() { ip -n "$LAB-$1" -json link show "$2" | jq -r '.[0].address'; } # NAME DEVICE
+
+silently() { # NAME ADDRESS DEVICE ROUTER...: nobody tells: it has no need to ask for its router, the edge's device
+	local name=$1 address=$2 edge each
+	edge=$(link_address edge "$3")
+	on "$name" sysctl -q -w net.ipv4.conf.eth0.arp_notify=0 net.ipv6.conf.eth0.ndisc_notify=0
+	{
+		echo "link set eth0 address $address"
+		for each in "${@:4}"; do echo "neigh replace $each dev eth0 nud permanent lladdr $edge"; done
+	} | ip -n "$LAB-$name" -batch -
+}
+
+stale() { # DEVICE LINK ADDRESS ADDRESS...: what the edge knew of a neighbour is some time ago (and by somebody else's word)
+	local each
+	for each in "${@:3}"; do
+		edge ip neigh replace "$each" dev "$1" nud stale lladdr "$2" extern_learn
+	done
+}
+
+states() { # DEVICE ADDRESS...: of these neighbours, each once
+	local device=$1 each
+	for each in "${@:2}"; do edge ip -json neigh show "$each" dev "$device" | jq -r '.[].state[]'; done | sort -u
+}
+
+silence() { # for a second no answer, on IPv4 and on IPv6
+	exits 28 client curl -s --max-time 1 "$WEB/" &
+	exits 28 client curl -s --max-time 1 "$WEB6/" && wait $!
+}
+
+impatient() { # the edge's kernel asks a neighbour that is in use after 2 s, once, and asks everybody a tenth of a second later
+	local each
+	for each in ipv{4,6}.neigh.eth{0,1}; do
+		edge sysctl -q -w "net.$each.delay_first_probe_time=2" "net.$each.retrans_time_ms=100" "net.$each.ucast_solicit=1"
+	done
+}
+
 asked() { # EXIT CODE [6]: of a request, 7 if the client is told, 28 if not
 	local url=$WEB/ seconds=2.5 # the second SYN is told what the first was not
 	[ $# = 1 ] || url=$WEB6/
@@ -51,6 +87,28 @@ for LAB_MODE in "$@"; do
 	expect "$LAB_MODE: on IPv6 too" eventually 2 answers blue "$WEB6/"
 	expect "$LAB_MODE: over all that nothing happened to the connections" load_end echo
 	expect "$LAB_MODE: nor on IPv6" load_end echo6
+
+	impatient
+	sleep 2.5 # the last look at what was asked for is over
+	stale eth0 "$(link_address client eth0)" 198.51.100.2 2001:db8:51::2
+	sleep 4.5
+	expect "$LAB_MODE: without traffic nobody is asked" is "$(states eth0 198.51.100.2 2001:db8:51::2)" STALE
+	for each in blue1 blue2; do
+		old=$(link_address $each eth0)
+		silently $each "02:00:00:01:0b:0${each#blue}" eth1 10.0.0.1 fd00:10::1
+		stale eth1 "$old" "$(backend_address $each)" "$(backend_address $each 6)"
+	done
+	expect "$LAB_MODE: the backends' link addresses are others, and they do not tell: silence" silence
+	expect "$LAB_MODE, a few seconds later: blue answers" eventually 8 answers blue
+	expect "$LAB_MODE: on IPv6 too" eventually 8 answers blue "$WEB6/"
+	old=$(link_address client eth0)
+	silently client 02:00:00:01:0c:01 eth0 198.51.100.1 2001:db8:51::1
+	stale eth0 "$old" 198.51.100.2 2001:db8:51::2
+	expect "$LAB_MODE: the client's link address is another, and it does not tell: silence" silence
+	expect "$LAB_MODE, a few seconds later: blue answers" eventually 8 answers blue
+	expect "$LAB_MODE: on IPv6 too" eventually 8 answers blue "$WEB6/"
+	expect "$LAB_MODE: a neighbour that somebody else has entered stays his" \
+		grep -q extern_learn <(edge ip neigh show 198.51.100.2 dev eth0)
 
 	before=$(verdict DROP_BLACKHOLE)
 	route add blackhole

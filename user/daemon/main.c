@@ -21,6 +21,7 @@
 #include "daemon/health.h"
 #include "daemon/load.h"
 #include "daemon/log.h"
+#include "daemon/neighbour.h"
 #include "daemon/netdev.h"
 #include "daemon/sweep.h"
 #include "table/room.h"
@@ -49,6 +50,7 @@ struct daemon {
 	uv_signal_t terminate, interrupt, hangup;
 	uv_timer_t sweep_timer, device_timer;
 	uv_poll_t links, features;
+	struct neighbours neighbours;
 };
 
 /* Hands the host's findings to the log.  Returns 0, or -EPERM with the first fatal one as a sentence. */
@@ -224,6 +226,7 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	uv_timer_start(&d->sweep_timer, daemon_sweep, SWEEP_MS, 0);
 	if (guards_new(&d->loop, d->tables, &d->config, d->pin_dir, d->state_dir, &d->guards))
 		log_error("out of memory: switches are not guarded");
+	neighbours_watch(&d->loop, d->tables, &d->neighbours);
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());
 	sd_notify(0, "READY=1");

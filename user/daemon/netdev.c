@@ -34,8 +34,7 @@ static void mnl_close_p(struct mnl_socket **socket)
 }
 #define _cleanup_mnl_ __attribute__((cleanup(mnl_close_p)))
 
-/* One request, and `answer` for each message that comes back.  Returns 0 or a negative errno. */
-static int request(int bus, struct nlmsghdr *message, mnl_cb_t answer, void *data)
+int netdev_request(int bus, struct nlmsghdr *message, netdev_answer *answer, void *data)
 {
 	_cleanup_mnl_ struct mnl_socket *socket = mnl_socket_open(bus);
 	char buffer[32768];
@@ -117,7 +116,7 @@ static int family_find(struct family *ret)
 
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
 	*ret = (struct family){};
-	return request(NETLINK_GENERIC, message, family_answer, ret);
+	return netdev_request(NETLINK_GENERIC, message, family_answer, ret);
 }
 
 struct list {
@@ -175,7 +174,7 @@ static int links_read(struct list *list)
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
-	return request(NETLINK_ROUTE, message, link_answer, list);
+	return netdev_request(NETLINK_ROUTE, message, link_answer, list);
 }
 
 static void features_read(struct list *list)
@@ -184,8 +183,8 @@ static void features_read(struct list *list)
 	struct family family;
 
 	if (!family_find(&family))
-		request(NETLINK_GENERIC, generic_request(buffer, family.id, NLM_F_DUMP, NETDEV_CMD_DEV_GET), features_answer,
-			list);
+		netdev_request(NETLINK_GENERIC, generic_request(buffer, family.id, NLM_F_DUMP, NETDEV_CMD_DEV_GET),
+			       features_answer, list);
 }
 
 static void driver_read(int socket, struct netdev *device)

@@ -20,6 +20,12 @@ struct netdev {
 #define NETDEV_XDP_REDIRECT 2ULL  /* whose frames may go to other devices */
 #define NETDEV_XDP_NDO_XMIT 4ULL  /* takes frames that others redirect to it, now */
 
+struct nlmsghdr;
+typedef int netdev_answer(const struct nlmsghdr *message, void *data); /* returns one of MNL_CB_* */
+
+/* One netlink request, and `answer` for each message that comes back.  Returns 0 or a negative errno. */
+int netdev_request(int bus, struct nlmsghdr *message, netdev_answer *answer, void *data);
+
 /* All devices of this network namespace; give *ret to free().  Returns 0 or a negative errno. */
 int netdev_list(struct netdev **ret, unsigned int *ret_count);
 
