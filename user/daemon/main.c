@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * teald: loads the data path, attaches it, keeps the tables what the configuration wants, sweeps expired flows.
- * It is not in the packets' way: stopped, upgraded or killed at any instruction, traffic flows on, and the next
- * one adopts what is pinned.
+ * It is not in the packets' way: upgraded or killed at any instruction, traffic flows on, and the next one adopts what is pinned.
  */
 #include <errno.h>
 #include <getopt.h>
