@@ -23,8 +23,28 @@ services:
 $1"
 }
 
+two_at_once() { # TIMES: of two that begin together one serves until it is ended after 2 s, the other is refused with 3
+	local each pid pids code codes
+	for ((each = 0; each < $1; each++)); do
+		pids=() codes=()
+		for _ in 1 2; do
+			timeout 2 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" \
+				--config "$LAB_DIR/teal.yaml" &
+			pids+=($!)
+		done
+		for pid in "${pids[@]}"; do
+			wait "$pid" && code=0 || code=$?
+			codes+=("$code")
+		done
+		is "exit codes $(printf '%s\n' "${codes[@]}" | sort -n | paste -sd ' ')" "exit codes 3 124" || return 1
+		teal status web || return 1
+		is "$(find "$LAB_PINS/links" -type f | wc -l) links" "4 links" || return 1
+		teald_detach
+	done
+}
+
 lab_up routed
-lab_config
+lab_config ""
 # Readable by nobody in particular, as what is installed is.
 cp "$TEAL" "$TEALD" "$LAB_DIR/teal.yaml" "$LAB_DIR/files/"
 chmod 755 "$LAB_HOME" "$LAB_DIR" "$LAB_DIR/files" "$LAB_DIR/files/"*
@@ -69,6 +89,7 @@ expect "a state directory that cannot be written" \
 	refused 1 "the state directory /proc/teal cannot be written" \
 	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir /proc/teal --config "$LAB_DIR/teal.yaml"
 expect "none of them leaves anything behind" not test -e "$LAB_PINS"
+expect "two that are started at once: one serves, the other is refused with 3, five times" two_at_once 5
 
 teald_start
 before=$(teal status --json)

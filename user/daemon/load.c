@@ -65,6 +65,13 @@ int load_directory(const char *pin_dir, struct error *e)
 	return directory_make(pin_dir, "/links", e) ?: directory_make(pin_dir, "/tables", e);
 }
 
+bool load_is_done(const char *pin_dir)
+{
+	_cleanup_free_ char *meta = NULL;
+
+	return asprintf(&meta, "%s/%s", pin_dir, table_name(TABLE_meta)) < 0 || !access(meta, F_OK);
+}
+
 /* How many rows a table is to have, where the configuration says so; otherwise 0. */
 static __u32 rows_wanted(const struct config_limits *limits, enum table table)
 {

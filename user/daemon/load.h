@@ -3,6 +3,8 @@
 #ifndef TEAL_LOAD_H
 #define TEAL_LOAD_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 #include "config/config.h"
 
@@ -13,6 +15,9 @@ struct teal_bpf;
  * Returns 0 or a negative errno with a sentence.
  */
 int load_directory(const char *pin_dir, struct error *e);
+
+/* Whether tables are there already.  The caller holds LOCK_DAEMON, or somebody might be making them. */
+bool load_is_done(const char *pin_dir);
 
 /*
  * Loads the programs.  Tables that are pinned already are adopted as they are, rows and all; the others are made

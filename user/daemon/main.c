@@ -249,17 +249,19 @@ static void daemon_undo(struct daemon *d)
 /* From nothing, or from what an earlier teald left, to serving. */
 static int daemon_start(struct daemon *d, struct error *e)
 {
-	const bool first = access(d->pin_dir, F_OK) != 0;
 	_cleanup_close_ int lock = -1;
+	bool first = false;
 	int error = load_directory(d->pin_dir, e);
 
 	if (!error)
+		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+	if (error >= 0) {
+		first = !load_is_done(d->pin_dir);
+		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
+	}
+	if (error >= 0)
 		error = record_check(d->state_dir, e);
 	if (!error)
-		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
-	if (error >= 0)
-		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
-	if (error >= 0)
 		error = load(d->pin_dir, d->config, &d->bpf, e);
 	if (!error)
 		error = tables_open(d->pin_dir, &d->tables, e);
