@@ -23,6 +23,7 @@
 #include "daemon/neighbour.h"
 #include "daemon/netdev.h"
 #include "daemon/sweep.h"
+#include "table/index.h"
 #include "table/room.h"
 #include "operation/host.h"
 #include "operation/lock.h"
@@ -264,7 +265,7 @@ static int daemon_start(struct daemon *d, struct error *e)
 	if (!error)
 		error = load(d->pin_dir, d->config, &d->bpf, e);
 	if (!error)
-		error = tables_open(d->pin_dir, &d->tables, e);
+		error = tables_open(d->pin_dir, &d->tables, e) ?: index_mend(d->tables, e);
 	if (!error)
 		error = daemon_apply(d, d->config, e);
 	if (!error && d->missing == d->config->device_count)

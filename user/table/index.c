@@ -69,3 +69,25 @@ int index_delete(const struct tables *t, enum table table, const struct teal_ser
 	slot = (struct teal_slot){ .more = slot.more };
 	return slot_write(t, table, place, &slot);
 }
+
+static int places_mend(const struct tables *t, enum table table)
+{
+	struct teal_service_key key, next;
+	struct teal_endpoint row; /* the larger of the two */
+	int error;
+
+	for (error = table_next(t, table, NULL, &next); !error; error = table_next(t, table, &key, &next)) {
+		key = next;
+		error = table_get(t, table, &key, &row) ?: index_put(t, table, &key, &row);
+		if (error)
+			return error;
+	}
+	return error == -ENOENT ? 0 : error;
+}
+
+int index_mend(const struct tables *t, struct error *e)
+{
+	int error = places_mend(t, TABLE_services) ?: places_mend(t, TABLE_endpoints);
+
+	return error ? error_set(e, EXIT_FAILED, -error, "cannot write the index of the tables: %s", strerror(-error)) : 0;
+}
