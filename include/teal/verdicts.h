@@ -48,7 +48,8 @@
 	X(SENT, OUT, "client on this very host to backend, out of the backend's device")          \
 	X(PASS, BACK_LOCAL, "backend to a client on this very host")                             \
 	X(REFUSE, LOCAL, "client and backend both on this very host: there is no way between them that teal sees") \
-	X(REFUSE, UNSERVED, "a client behind a device of this host that is not among the configured devices")
+	X(REFUSE, UNSERVED, "a client behind a device of this host that is not among the configured devices") \
+	X(DROP, SOURCE, "a packet for a service that claims to come from a service: backends would answer each other for ever")
 
 enum teal_verdict {
 #define X(action, name, sentence) TEAL_##action##_##name,
