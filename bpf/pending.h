@@ -91,6 +91,14 @@ static __always_inline long flow_insert(const struct teal_flow *row, const struc
 	return error;
 }
 
+/* Whether the row in the way is the flow's own, and not a predecessor's that another CPU, or the sweep, is just deleting. */
+static __always_inline bool flow_is_recorded(const struct segment *s, const bool ipv6)
+{
+	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
+
+	return flow && flow->state != TEAL_REPLACED;
+}
+
 /*
  * The handshake is proven: from pending to flows.  What cannot be recorded goes on by its pending row, or is refused.
  * Returns 0, or AS_ANSWER() of a verdict.
@@ -121,7 +129,7 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 			count->opened++;
 		event_flow(s, TEAL_EVENT_OPENED, row.backend, row.state);
 	}
-	if (!error || error == -EEXIST) {
+	if (!error || (error == -EEXIST && flow_is_recorded(s, ipv6))) {
 		pending_delete(pending, s, ipv6);
 		return 0;
 	}
