@@ -152,7 +152,8 @@ struct teal_service_info {
 	__u8 canary_percent;
 	enum teal_color preview;   /* what the clients in `preview_clients` get; TEAL_NO_COLOR: there are none */
 	__u8 policy;		   /* bits, below: what the configuration wants when backends are down */
-	__u8 pad[6];
+	__u8 stale;		   /* 1: its backends or its policy were changed, and its tables may not say so yet */
+	__u8 pad[5];
 	__u64 guard_until;	   /* seconds since 1970: until then the daemon watches over the last switch; 0: it does not */
 };
 _Static_assert(sizeof(struct teal_service_info) == 64, "map ABI");
