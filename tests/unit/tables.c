@@ -123,5 +123,6 @@ void health_put(const struct tables *t, __u32 backend, enum teal_health health)
 
 	CU_ASSERT_TRUE_FATAL(!table_get(t, TABLE_backends, &backend, &row));
 	row.health = health;
+	CU_ASSERT_TRUE_FATAL(!service_stale_set(t, row.service, true)); /* as everybody does who writes that table */
 	CU_ASSERT_TRUE_FATAL(!table_put(t, TABLE_backends, &backend, &row));
 }

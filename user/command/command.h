@@ -120,9 +120,12 @@ int drain_wait(struct command_context *c, const struct service *s, enum teal_col
 
 /*
  * What a service is in besides its color: canary, preview, pause, resets.  conditions_json() adds them to its object;
- * conditions_print() says them, a line each.  Returns 0, or a negative errno with a sentence.
+ * conditions_print() says them, a line each.
+ * @list  its backends
+ * Returns 0, or a negative errno with a sentence.
  */
-int conditions_json(const struct tables *t, const struct service *s, json_t *object, struct error *e);
+int conditions_json(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
+		    json_t *object, struct error *e);
 void conditions_print(const json_t *service);
 
 /* The same of the last deployment: an object, or null where there is none to tell of. */

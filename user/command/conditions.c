@@ -39,38 +39,30 @@ static int preview_json(const struct tables *t, const struct service *s, json_t 
 }
 
 /* The colors whose connections are being ended. */
-static int resets_json(const struct tables *t, const struct service *s, json_t **ret, struct error *e)
+static json_t *resets_json(const struct backend *list, unsigned int count)
 {
-	_cleanup_free_ struct backend *list = NULL;
-	unsigned int count = 0;
-	int error = backend_list(t, s->id, &list, &count, e);
+	json_t *resets = json_array();
+
+	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
+		if (reset_is_on(list, count, color))
+			json_array_append_new(resets, json_string(color_name(color)));
+	return resets;
+}
+
+int conditions_json(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
+		    json_t *object, struct error *e)
+{
+	const __u64 left = pause_left(t, s);
+	json_t *preview = NULL;
+	int error = preview_json(t, s, &preview, e);
 
 	if (error)
 		return error;
-	*ret = json_array();
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
-		if (reset_is_on(list, count, color))
-			json_array_append_new(*ret, json_string(color_name(color)));
-	return 0;
-}
-
-int conditions_json(const struct tables *t, const struct service *s, json_t *object, struct error *e)
-{
-	const __u64 left = pause_left(t, s);
-	json_t *preview = NULL, *resets = NULL;
-	int error = preview_json(t, s, &preview, e);
-
-	if (!error)
-		error = resets_json(t, s, &resets, e);
-	if (error) {
-		json_decref(preview);
-		return error;
-	}
 	json_object_set_new(object, "canary", canary_json(s));
 	json_object_set_new(object, "preview", preview);
 	json_object_set_new(object, "paused_for",
 			    left ? json_integer((json_int_t)((left + 999999999) / 1000000000)) : json_null());
-	json_object_set_new(object, "resetting", resets);
+	json_object_set_new(object, "resetting", resets_json(list, count));
 	return 0;
 }
 

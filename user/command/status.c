@@ -74,21 +74,17 @@ static json_t *color_json(const struct tables *t, const struct backend *list, un
 	return json_pack("{s:I, s:o}", "flows", flows, "backends", backends);
 }
 
-static int service_json(const struct tables *t, const struct service *s, json_t **ret, struct error *e)
+static int service_json(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
+			json_t **ret, struct error *e)
 {
-	_cleanup_free_ struct backend *list = NULL;
 	char listen[ADDRESS_TEXT_SIZE];
-	unsigned int count;
-	int error = backend_list(t, s->id, &list, &count, e);
 
-	if (error)
-		return error;
 	*ret = json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:{s:o, s:o}}", "name", s->info.name, "listen",
 			 listen_format(&s->listen, s->protocol, listen), "active", color_name(s->info.active), "previous",
 			 color_or_null(s->info.previous), "generation", (json_int_t)s->info.generation, "switched_at",
 			 time_or_null(s->info.switched_at), "colors", "blue", color_json(t, list, count, TEAL_BLUE), "green",
 			 color_json(t, list, count, TEAL_GREEN));
-	return *ret ? conditions_json(t, s, *ret, e) : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	return *ret ? conditions_json(t, s, list, count, *ret, e) : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
 /* Packets by reason, summed over the CPUs. */
@@ -133,11 +129,34 @@ static int rooms_json(const struct tables *t, json_t **ret, struct error *e)
 	return *ret ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
+/* Services and backends are read once, however many they are. */
+static int services_json(const struct command_context *c, const struct service *services, unsigned int count, json_t *ret,
+			 struct error *e)
+{
+	_cleanup_free_ struct backend *list = NULL;
+	unsigned int backends = 0, own;
+	json_t *one;
+	int error = backend_list(c->tables, count == 1 ? services->id : 0, &list, &backends, e);
+
+	if (!error)
+		backends_sort(list, backends);
+	for (unsigned int i = 0; i < count && !error; i++) {
+		const struct backend *first = backends_of(list, backends, services[i].id, &own);
+
+		error = service_json(c->tables, &services[i], first, own, &one, e);
+		if (error)
+			break;
+		json_object_set_new(one, "deployment", deployment_json(c->options.state_dir, services[i].info.name));
+		json_array_append_new(ret, one);
+	}
+	return error;
+}
+
 int status_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
 {
 	_cleanup_free_ struct service *list = NULL;
-	json_t *services, *one, *rooms = NULL;
-	unsigned int count = 0;
+	json_t *services, *rooms = NULL;
+	unsigned int count = 1;
 	struct service only;
 	int error;
 
@@ -147,15 +166,8 @@ int status_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	if (error)
 		return error;
 	services = json_array();
-	for (unsigned int i = 0; i < (argc ? 1 : count) && !error; i++) {
-		error = service_json(c->tables, argc ? &only : &list[i], &one, e);
-		if (error)
-			break;
-		json_object_set_new(one, "deployment",
-				    deployment_json(c->options.state_dir, argc ? only.info.name : list[i].info.name));
-		json_array_append_new(services, one);
-	}
-	if (!error)
+	error = services_json(c, argc ? &only : list, count, services, e);
+	if (!error && !argc)
 		error = rooms_json(c->tables, &rooms, e);
 	*ret_answer = json_pack("{s:o, s:o*}", "services", services, "tables", rooms);
 	return error;

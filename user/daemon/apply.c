@@ -18,39 +18,73 @@
 struct wish {
 	const struct config_service *config;
 	const struct service *present;	     /* NULL: new */
+	const struct record_service *record; /* NULL: the books do not know it */
 	struct backend_set backends[TEAL_COLORS];
 	struct service_traits traits;
+	struct service service;		/* from here on: what becomes of it */
+	struct backends_change change;
 };
 
 struct plan {
 	struct wish *wishes;
-	unsigned int count;
-	struct service *present; /* what is there now */
+	unsigned int count, begun; /* so many of them are being changed, in their order */
+	struct service *present;   /* what is there now, by name */
 	unsigned int present_count;
 	struct record *record;
+	const struct record_service **by_name; /* its entries */
+	struct roster roster;
+	struct slot_swaps swaps;
 };
 
 static void plan_free(struct plan *plan)
 {
+	for (unsigned int i = 0; i < plan->count; i++)
+		backends_change_free(&plan->wishes[i].change);
+	slot_swaps_free(&plan->swaps);
+	roster_free(&plan->roster);
 	record_free(plan->record);
+	free(plan->by_name);
 	free(plan->present);
 	free(plan->wishes);
 }
 
-static const struct service *present_find(const struct plan *plan, const char *name)
+static int present_compare(const void *name, const void *service)
 {
-	for (unsigned int i = 0; i < plan->present_count; i++)
-		if (!strcmp(plan->present[i].info.name, name))
-			return &plan->present[i];
-	return NULL;
+	return strcmp(name, ((const struct service *)service)->info.name);
 }
 
-static bool is_wished(const struct plan *plan, const char *name)
+static const struct service *present_find(const struct plan *plan, const char *name)
 {
-	for (unsigned int i = 0; i < plan->count; i++)
-		if (!strcmp(plan->wishes[i].config->name, name))
-			return true;
-	return false;
+	return bsearch(name, plan->present, plan->present_count, sizeof(*plan->present), present_compare);
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+	return strcmp((*(const struct record_service *const *)a)->name, (*(const struct record_service *const *)b)->name);
+}
+
+static int entry_compare_name(const void *name, const void *entry)
+{
+	return strcmp(name, (*(const struct record_service *const *)entry)->name);
+}
+
+static const struct record_service *entry_find(const struct plan *plan, const char *name)
+{
+	const struct record_service *const *found =
+		bsearch(name, plan->by_name, plan->record->count, sizeof(*plan->by_name), entry_compare_name);
+
+	return found ? *found : NULL;
+}
+
+static int entries_sort(struct plan *plan, struct error *e)
+{
+	plan->by_name = calloc(plan->record->count + 1, sizeof(*plan->by_name));
+	if (!plan->by_name)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < plan->record->count; i++)
+		plan->by_name[i] = &plan->record->services[i];
+	qsort(plan->by_name, plan->record->count, sizeof(*plan->by_name), entry_compare);
+	return 0;
 }
 
 static struct service_traits traits_of(const struct config_service *config)
@@ -67,9 +101,10 @@ static struct service_traits traits_of(const struct config_service *config)
 
 static void wish_make(struct wish *wish, const struct config_service *config, const struct plan *plan)
 {
-	const struct record_service *record = record_find(plan->record, config->name);
+	const struct record_service *record = entry_find(plan, config->name);
 
 	wish->config = config;
+	wish->record = record;
 	wish->present = present_find(plan, config->name);
 	wish->traits = traits_of(config);
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++) {
@@ -83,7 +118,7 @@ static void wish_make(struct wish *wish, const struct config_service *config, co
 }
 
 /* Everything that can be refused is refused here, before the first row is written. */
-static int wish_check(const struct tables *t, const struct wish *wish, struct error *e)
+static int wish_check(const struct tables *t, struct roster *roster, const struct wish *wish, struct error *e)
 {
 	const struct service *s = wish->present;
 	struct teal_service_key key;
@@ -101,7 +136,7 @@ static int wish_check(const struct tables *t, const struct wish *wish, struct er
 				 color_name(s->info.active), wish->config->name);
 	service_key_set(&key, &wish->config->listen, wish->config->protocol);
 	error = service_traits_check(t, wish->config->name, &key, &wish->traits, wish->backends, e);
-	return error ?: backends_check(t, s ? s->id : 0, wish->config->protocol, wish->backends, e);
+	return error ?: backends_check(t, roster, s ? s->id : 0, wish->config->protocol, wish->backends, e);
 }
 
 static int plan_make(const struct tables *t, const char *state_dir, const struct config *config, struct plan *plan,
@@ -110,15 +145,19 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 	int error = record_read(state_dir, &plan->record, e);
 
 	if (!error)
+		error = entries_sort(plan, e);
+	if (!error)
 		error = service_list(t, &plan->present, &plan->present_count, e);
+	if (!error)
+		error = roster_read(t, &plan->roster, e);
 	plan->wishes = calloc(config->service_count + 1, sizeof(*plan->wishes));
 	if (!plan->wishes)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	plan->count = 0;
 	for (unsigned int i = 0; !error && i < config->service_count; i++) {
 		wish_make(&plan->wishes[plan->count++], &config->services[i], plan);
-		error = wish_check(t, &plan->wishes[i], e);
+		error = wish_check(t, &plan->roster, &plan->wishes[i], e);
 	}
+	plan->roster.free_at = 1;
 	return error;
 }
 
@@ -143,58 +182,143 @@ static void service_take_up(const struct tables *t, const char *state_dir, struc
 }
 
 /* A service that was not there: as the last boot left it, or as the configuration begins it. */
-static int service_begin(const struct tables *t, const char *state_dir, const struct wish *wish,
-			 const struct record_service *record, struct error *e)
+static int service_begin(const struct tables *t, struct plan *plan, struct wish *wish, struct error *e)
 {
+	const struct record_service *record = wish->record;
 	enum teal_color active = record ? record->active : wish->config->active;
-	struct service s;
+	struct service *s = &wish->service;
 	__u32 id;
-	int error = service_create(t, wish->config->name, &wish->config->listen, wish->config->protocol, active, &s, e);
+	int error = service_create(t, &plan->roster, wish->config->name, &wish->config->listen, wish->config->protocol,
+				   active, s, e);
 
 	if (error)
 		return error;
 	if (record) {
-		s.info.previous = record->previous;
-		s.info.generation = record->generation;
-		s.info.switched_at = record->switched_at;
-		id = s.id;
-		if (table_put(t, TABLE_service_info, &id, &s.info))
+		s->info.previous = record->previous;
+		s->info.generation = record->generation;
+		s->info.switched_at = record->switched_at;
+		id = s->id;
+		if (table_put(t, TABLE_service_info, &id, &s->info))
 			return error_set(e, EXIT_FAILED, errno, "cannot write the service %s", wish->config->name);
 	}
-	error = service_traits_set(t, &s, &wish->traits, e);
+	return 0;
+}
+
+/* Up to the step itself.  Which color is active of a service that goes on is left alone. */
+static int wish_begin(const struct tables *t, struct plan *plan, struct wish *wish, struct error *e)
+{
+	int error = 0;
+
+	if (wish->present)
+		wish->service = *wish->present;
+	else
+		error = service_begin(t, plan, wish, e);
 	if (!error)
-		error = backends_set(t, &s, wish->backends, e);
+		error = service_traits_set(t, &plan->roster, &wish->service, &wish->traits, e);
+	if (!error && wish->present && wish->config->health.type == HEALTH_NONE)
+		error = health_forget(t, &plan->roster, &wish->service, e);
+	return error ?: backends_begin(t, &plan->roster, &wish->service, wish->backends, &plan->swaps, &wish->change, e);
+}
+
+/* After it. */
+static int wish_finish(const struct tables *t, const char *state_dir, struct plan *plan, struct wish *wish,
+		       struct error *e)
+{
+	struct service *s = &wish->service;
+	int error = backends_finish(t, &plan->roster, s, &wish->change, e);
+
+	s->info.stale = false;
+	if (error || wish->present)
+		return error;
+	error = service_open(t, s, e);
+	if (!error && wish->record)
+		service_take_up(t, state_dir, s, wish->record);
 	if (!error)
-		error = service_open(t, &s, e);
-	if (!error && record)
-		service_take_up(t, state_dir, &s, record);
-	if (!error && !record)
-		error = switch_record(state_dir, &s, e);
-	if (!error)
-		log_info("%s: %s is active, with %u backends", s.info.name, color_name(active),
-			 wish->backends[active].count);
+		log_info("%s: %s is active, with %u backends", s->info.name, color_name(s->info.active),
+			 wish->backends[s->info.active].count);
 	return error;
 }
 
-/* A service that goes on: which color is active is left alone. */
-static int service_go_on(const struct tables *t, const struct wish *wish, struct error *e)
+/* Into the books goes whoever is not there: new services, and those over whose writing somebody was killed. */
+static int plan_record(const char *state_dir, const struct plan *plan, struct error *e)
 {
-	struct service s = *wish->present;
-	int error = service_traits_set(t, &s, &wish->traits, e);
+	_cleanup_free_ struct service *unknown = calloc(plan->begun + 1, sizeof(*unknown));
+	unsigned int count = 0;
 
-	if (!error && wish->config->health.type == HEALTH_NONE)
-		error = health_forget(t, &s, e);
-	return error ?: backends_set(t, &s, wish->backends, e);
+	if (!unknown)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < plan->begun; i++)
+		if (!plan->wishes[i].record)
+			unknown[count++] = plan->wishes[i].service;
+	return count ? switch_record_all(state_dir, unknown, count, e) : 0;
+}
+
+/* All services together take the steps that wait: for a grace period, for the disk.  One that fails keeps the later ones back. */
+static int plan_carry_out(const struct tables *t, const char *state_dir, struct plan *plan, struct error *e)
+{
+	int error = 0, swapped, recorded;
+
+	while (plan->begun < plan->count && !error) {
+		error = wish_begin(t, plan, &plan->wishes[plan->begun], e);
+		plan->begun += !error;
+	}
+	swapped = slots_swap(t, &plan->swaps);
+	if (swapped)
+		return error_set(e, EXIT_FAILED, -swapped, "cannot write the table dispatch: %s", strerror(-swapped));
+	for (unsigned int i = 0; i < plan->begun; i++) {
+		int finished = wish_finish(t, state_dir, plan, &plan->wishes[i], e);
+
+		error = error ?: finished;
+	}
+	recorded = plan_record(state_dir, plan, e);
+	return error ?: recorded;
+}
+
+/* Those that went leave the books, in one writing. */
+static int removed_forget(const char *state_dir, const struct plan *plan, const bool *stays, struct error *e)
+{
+	struct record *record;
+	int error = record_read(state_dir, &record, e);
+
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < plan->present_count; i++)
+		if (!stays[i])
+			record_remove(record, plan->present[i].info.name);
+	error = record_write(state_dir, record, e);
+	record_free(record);
+	return error;
+}
+
+/* What goes, goes first: its address may be wanted again. */
+static int plan_remove(const struct tables *t, const char *state_dir, struct plan *plan, struct error *e)
+{
+	_cleanup_free_ bool *stays = calloc(plan->present_count + 1, sizeof(*stays));
+	bool any = false;
+	int error = stays ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+
+	for (unsigned int i = 0; i < plan->count && !error; i++)
+		if (plan->wishes[i].present)
+			stays[plan->wishes[i].present - plan->present] = true;
+	for (unsigned int i = 0; i < plan->present_count && !error; i++) {
+		if (stays[i])
+			continue;
+		log_info("%s: removed; its connections go on until they end", plan->present[i].info.name);
+		error = service_remove(t, &plan->roster, &plan->present[i], e);
+		any = true;
+	}
+	return error || !any ? error : removed_forget(state_dir, plan, stays, e);
 }
 
 /* What the data path asks of the configuration for all services. */
 static int meta_follow(const struct tables *t, const struct config *config, struct error *e)
 {
 	const __u64 second = 1000000000ULL;
-	struct teal_meta meta;
+	struct teal_meta meta, now;
 	__u32 only = 0;
-	int error = table_get(t, TABLE_meta, &only, &meta);
+	int error = table_get(t, TABLE_meta, &only, &now);
 
+	meta = now;
 	meta.handshake_ns = config->timeouts.handshake * second;
 	meta.established_ns = config->timeouts.established * second;
 	meta.closing_ns = config->timeouts.closing * second;
@@ -203,7 +327,7 @@ static int meta_follow(const struct tables *t, const struct config *config, stru
 	meta.udp_ns = config->timeouts.udp * second;
 	meta.refuse_when_full = config->refuse_when_full;
 	meta.udp_most = t->rows[TABLE_flows4] / 2;
-	if (!error)
+	if (!error && memcmp(&meta, &now, sizeof(meta)) != 0)
 		error = table_put(t, TABLE_meta, &only, &meta);
 	return error ? error_set(e, EXIT_FAILED, -error, "cannot write the table meta: %s", strerror(-error)) : 0;
 }
@@ -218,24 +342,10 @@ int apply(const struct tables *t, const char *state_dir, const struct config *co
 	error = plan_make(t, state_dir, config, &plan, e);
 	if (!error)
 		error = meta_follow(t, config, e);
-	/* What goes, goes first: its address may be wanted again. */
-	for (unsigned int i = 0; i < plan.present_count && !error; i++) {
-		if (is_wished(&plan, plan.present[i].info.name))
-			continue;
-		log_info("%s: removed; its connections go on until they end", plan.present[i].info.name);
-		error = service_remove(t, &plan.present[i], e);
-		record_remove(plan.record, plan.present[i].info.name);
-		if (!error)
-			error = record_write(state_dir, plan.record, e);
-	}
-	for (unsigned int i = 0; i < plan.count && !error; i++) {
-		const struct wish *wish = &plan.wishes[i];
-
-		if (wish->present)
-			error = service_go_on(t, wish, e);
-		else
-			error = service_begin(t, state_dir, wish, record_find(plan.record, wish->config->name), e);
-	}
+	if (!error)
+		error = plan_remove(t, state_dir, &plan, e);
+	if (!error)
+		error = plan_carry_out(t, state_dir, &plan, e);
 	plan_free(&plan);
 	return error;
 }

@@ -18,12 +18,10 @@ struct tries {
 	__u64 begun, resent, answered;
 };
 
-static int tries_sum(const struct tables *t, const struct service *s, struct tries *ret)
+static int tries_sum(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
+		     struct tries *ret)
 {
-	_cleanup_free_ struct backend *list = NULL;
-	unsigned int count = 0;
-	struct error unused = {};
-	int error = backend_list(t, s->id, &list, &count, &unused);
+	int error = 0;
 
 	*ret = (struct tries){};
 	for (unsigned int i = 0; i < count && !error; i++) {
@@ -41,18 +39,22 @@ static int tries_sum(const struct tables *t, const struct service *s, struct tri
 
 unsigned int answers_check(const struct tables *t, struct finding *ret, unsigned int room)
 {
+	_cleanup_free_ struct backend *backends = NULL;
 	_cleanup_free_ struct service *list = NULL;
-	unsigned int services = 0, count = 0;
+	unsigned int services = 0, all = 0, count = 0;
 	struct error unused = {};
 
-	if (service_list(t, &list, &services, &unused))
+	if (service_list(t, &list, &services, &unused) || backend_list(t, 0, &backends, &all, &unused))
 		return 0;
+	backends_sort(backends, all);
 	for (unsigned int i = 0; i < services && count < room; i++) {
+		unsigned int own;
+		const struct backend *first = backends_of(backends, all, list[i].id, &own);
 		struct tries tries;
 
 		/* By UDP not to answer may be just what is wanted. */
 		if (list[i].protocol != TEAL_TCP || list[i].flags & TEAL_SERVICE_SOURCE ||
-		    tries_sum(t, &list[i], &tries) || tries.begun + tries.resent < TRIES_ENOUGH || tries.answered)
+		    tries_sum(t, &list[i], first, own, &tries) || tries.begun + tries.resent < TRIES_ENOUGH || tries.answered)
 			continue;
 		ret[count].level = FINDING_WARNING;
 		snprintf(ret[count].what, sizeof(ret[count].what),

@@ -55,7 +55,8 @@ static bool is_endpoint(const struct backend *b, const struct endpoint *endpoint
 	return b->row.port == endpoint->port && !memcmp(b->row.address, endpoint->address, sizeof(b->row.address));
 }
 
-static struct backend *list_find(struct backend *list, unsigned int count, const struct endpoint *endpoint)
+static const struct backend *list_find(const struct backend *list, unsigned int count,
+				       const struct endpoint *endpoint)
 {
 	for (unsigned int i = 0; i < count; i++)
 		if (is_endpoint(&list[i], endpoint))
@@ -97,31 +98,23 @@ static int endpoint_check(const struct tables *t, __u16 service, const struct en
 			 listen_format(endpoint, protocol, text), info.name, color_name(b.row.color));
 }
 
-/* The next row of `backends` that is free, from *at on.  Returns its id, or 0. */
-static __u32 id_free(const struct tables *t, __u32 *at)
-{
-	struct teal_backend row;
-
-	for (; *at < t->rows[TABLE_backends]; ++*at)
-		if (!table_get(t, TABLE_backends, at, &row) && !row.service)
-			return (*at)++;
-	return 0;
-}
-
-int backends_check(const struct tables *t, __u16 service, enum teal_protocol protocol,
+int backends_check(const struct tables *t, struct roster *roster, __u16 service, enum teal_protocol protocol,
 		   const struct backend_set wanted[TEAL_COLORS], struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	unsigned int count = 0;
-	__u32 at = 1;
-	int error = service ? backend_list(t, service, &list, &count, e) : 0;
+	int error = roster_list(roster, service, 0, &list, &count);
 
+	if (error)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
 		for (unsigned int i = 0; i < wanted[color].count && !error; i++) {
 			const struct endpoint *endpoint = &wanted[color].endpoints[i];
 
+			if (list_find(list, count, endpoint))
+				continue;
 			error = endpoint_check(t, service, endpoint, protocol, e);
-			if (!error && !list_find(list, count, endpoint) && !id_free(t, &at))
+			if (!error && !roster_free_id(roster, &roster->free_at))
 				error = error_set(e, EXIT_REFUSED, ENOSPC,
 						  "all %u rows of the table of backends are taken: raise limits: backends "
 						  "in the configuration, which takes a 'teald --detach' and a start",
@@ -140,37 +133,45 @@ static int evidence_clear(const struct tables *t, __u32 id)
 	return error ?: table_put(t, TABLE_handshakes, &id, zero);
 }
 
-/* Writes a backend's rows, with the id it has or a free one; health is to be found out anew.  Returns 0 or a negative errno. */
-static int backend_put(const struct tables *t, const struct service *s, struct backend *known,
-		       const struct endpoint *endpoint, enum teal_color color, __u32 *at)
+static bool is_right(const struct backend *known, enum teal_color color)
 {
-	struct teal_endpoint way_back = { .service = s->id };
-	struct backend b = { .row = backend_row(s, endpoint, color) };
+	return known && known->row.color == color && known->row.health != TEAL_REMOVED;
+}
+
+/* The way back from a backend. */
+static int endpoint_put(const struct tables *t, const struct service *s, const struct endpoint *endpoint, __u32 backend)
+{
+	struct teal_endpoint way_back = { .backend = backend, .service = s->id };
 	const struct teal_source none = {};
-	const struct teal_check never = {};
 	struct teal_service_key key;
 	struct teal_source source;
 	__u32 service = s->id;
+	int error = table_get(t, TABLE_sources, &service, &source);
+
+	if (error)
+		return error;
+	way_back.has_source = memcmp(&source, &none, sizeof(none)) != 0;
+	service_key_set(&key, endpoint, s->protocol);
+	return table_put(t, TABLE_endpoints, &key, &way_back);
+}
+
+/* Writes a backend's rows, with the id it has or a free one; health is to be found out anew.  Returns 0 or a negative errno. */
+static int backend_put(const struct tables *t, struct roster *roster, const struct service *s,
+		       const struct backend *known, const struct endpoint *endpoint, enum teal_color color)
+{
+	struct backend b = { .row = backend_row(s, endpoint, color) };
+	const struct teal_check never = {};
 	int error;
 
-	if (known && known->row.color == color && known->row.health != TEAL_REMOVED)
-		return 0;
-	b.id = known ? known->id : id_free(t, at);
+	b.id = known ? known->id : roster_free_id(roster, &roster->free_at);
 	if (!b.id)
 		return -ENOSPC;
-	error = table_get(t, TABLE_sources, &service, &source);
-	way_back.has_source = !error && memcmp(&source, &none, sizeof(none)) != 0;
-	if (!error && !known)
-		error = evidence_clear(t, b.id);
+	error = known ? 0 : evidence_clear(t, b.id);
 	if (!error)
 		error = table_put(t, TABLE_checks, &b.id, &never);
 	if (!error)
-		error = table_put(t, TABLE_backends, &b.id, &b.row);
-	way_back.backend = b.id;
-	service_key_set(&key, endpoint, s->protocol);
-	if (!error)
-		error = table_put(t, TABLE_endpoints, &key, &way_back);
-	return error;
+		error = roster_put(t, roster, &b);
+	return error ?: endpoint_put(t, s, endpoint, b.id);
 }
 
 static bool is_wanted(const struct backend *b, const struct backend_set wanted[TEAL_COLORS])
@@ -182,68 +183,133 @@ static bool is_wanted(const struct backend *b, const struct backend_set wanted[T
 	return false;
 }
 
-/*
- * Backends that are no longer wanted: no new flows, and their ids stay theirs until the old ones end.  They leave the
- * tables before their rows say so: killed in between, no table names a row that may soon be free.
- */
-static int backends_retire(const struct tables *t, const struct service *s,
-			   const struct backend_set wanted[TEAL_COLORS], struct error *e)
+/* Whether the rows are what is wanted already. */
+static bool is_same(const struct backend *list, unsigned int count, const struct backend_set wanted[TEAL_COLORS])
 {
-	_cleanup_free_ struct backend *list = NULL;
-	_cleanup_free_ bool *goes = NULL;
-	unsigned int count = 0;
-	int error = backend_list(t, s->id, &list, &count, e);
+	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
+		for (unsigned int i = 0; i < wanted[color].count; i++)
+			if (!is_right(list_find(list, count, &wanted[color].endpoints[i]), color))
+				return false;
+	for (unsigned int i = 0; i < count; i++)
+		if (list[i].row.health != TEAL_REMOVED && !is_wanted(&list[i], wanted))
+			return false;
+	return true;
+}
 
-	goes = calloc(count + 1, sizeof(*goes));
-	if (!goes)
-		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < count && !error; i++) {
-		goes[i] = list[i].row.health != TEAL_REMOVED && !is_wanted(&list[i], wanted);
-		if (goes[i])
-			list[i].row.health = TEAL_REMOVED;
-	}
-	if (!error)
-		error = service_tables_make(t, s, list, count, e);
-	for (unsigned int i = 0; i < count && !error; i++) {
-		if (!goes[i])
-			continue;
-		list[i].row.retired = table_clock();
-		error = table_put(t, TABLE_backends, &list[i].id, &list[i].row);
+/* The rows of those that are new or come back. */
+static int backends_put(const struct tables *t, struct roster *roster, const struct service *s,
+			const struct backend *list, unsigned int count, const struct backend_set wanted[TEAL_COLORS])
+{
+	int error = 0;
+
+	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
+		for (unsigned int i = 0; i < wanted[color].count && !error; i++) {
+			const struct endpoint *endpoint = &wanted[color].endpoints[i];
+			const struct backend *known = list_find(list, count, endpoint);
+
+			if (!is_right(known, color))
+				error = backend_put(t, roster, s, known, endpoint, color);
+			else if (s->info.stale) /* somebody was killed here */
+				error = endpoint_put(t, s, endpoint, known->id);
+		}
 	}
 	return error;
+}
+
+/* The service's backends as they are going to be. */
+static int change_make(struct roster *roster, const struct service *s, const struct backend_set wanted[TEAL_COLORS],
+		       struct backends_change *change)
+{
+	int error = roster_list(roster, s->id, 0, &change->list, &change->count);
+
+	if (!error && !(change->goes = calloc(change->count + 1, sizeof(*change->goes))))
+		error = -ENOMEM;
+	for (unsigned int i = 0; i < change->count && !error; i++) {
+		change->goes[i] = change->list[i].row.health != TEAL_REMOVED && !is_wanted(&change->list[i], wanted);
+		if (change->goes[i])
+			change->list[i].row.health = TEAL_REMOVED;
+	}
+	return error;
+}
+
+static int backends_error(const struct service *s, int error, struct error *e)
+{
+	if (!error)
+		return 0;
+	return error_set(e, EXIT_FAILED, -error, "cannot write the backends of %s: %s", s->info.name, strerror(-error));
+}
+
+int backends_begin(const struct tables *t, struct roster *roster, const struct service *s,
+		   const struct backend_set wanted[TEAL_COLORS], struct slot_swaps *swaps, struct backends_change *ret,
+		   struct error *e)
+{
+	_cleanup_free_ struct backend *list = NULL;
+	enum teal_color active = s->info.active;
+	unsigned int count = 0;
+	int error = roster_list(roster, s->id, 0, &list, &count);
+
+	*ret = (struct backends_change){};
+	if (!error && !wanted[active].count && !slot_get(t, s->id, s->info.name, &active))
+		return error_set(e, EXIT_REFUSED, EBUSY,
+				 "%s is the active color of %s and would be left without a backend: switch to the other "
+				 "color first",
+				 color_name(active), s->info.name);
+	if (!error && !s->info.stale && is_same(list, count, wanted))
+		return 0;
+	ret->made = true;
+	if (!error)
+		error = service_stale_set(t, s->id, true);
+	if (!error)
+		error = backends_put(t, roster, s, list, count, wanted);
+	if (!error)
+		error = change_make(roster, s, wanted, ret);
+	if (error)
+		return backends_error(s, error, e);
+	return service_tables_prepare(t, s, ret->list, ret->count, swaps, e);
+}
+
+int backends_finish(const struct tables *t, struct roster *roster, const struct service *s,
+		    struct backends_change *change, struct error *e)
+{
+	int error = change->made ? service_tables_follow(t, s, e) : 0;
+
+	for (unsigned int i = 0; i < change->count && !error; i++) {
+		if (!change->goes[i])
+			continue;
+		change->list[i].row.retired = table_clock();
+		error = roster_put(t, roster, &change->list[i]);
+	}
+	if (!error && change->made)
+		error = service_stale_set(t, s->id, false);
+	return backends_error(s, error, e);
+}
+
+void backends_change_free(struct backends_change *change)
+{
+	free(change->list);
+	free(change->goes);
+	*change = (struct backends_change){};
 }
 
 int backends_set(const struct tables *t, const struct service *s, const struct backend_set wanted[TEAL_COLORS],
 		 struct error *e)
 {
-	_cleanup_free_ struct backend *list = NULL;
-	enum teal_color active = s->info.active;
-	unsigned int count;
-	__u32 at = 1;
-	int error = backends_check(t, s->id, s->protocol, wanted, e);
+	_cleanup_swaps_ struct slot_swaps swaps = {};
+	_cleanup_roster_ struct roster roster = {};
+	struct backends_change change = {};
+	int error = roster_read(t, &roster, e);
 
 	if (!error)
-		error = backend_list(t, s->id, &list, &count, e);
-	if (error)
-		return error;
-	if (!wanted[active].count && !slot_get(t, s->id, s->info.name, &active))
-		return error_set(e, EXIT_REFUSED, EBUSY,
-				 "%s is the active color of %s and would be left without a backend: switch to the other "
-				 "color first",
-				 color_name(active), s->info.name);
-	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
-		for (unsigned int i = 0; i < wanted[color].count && !error; i++) {
-			const struct endpoint *endpoint = &wanted[color].endpoints[i];
-
-			error = backend_put(t, s, list_find(list, count, endpoint), endpoint, color, &at);
-		}
-	}
+		error = backends_check(t, &roster, s->id, s->protocol, wanted, e);
+	roster.free_at = 1;
 	if (!error)
-		error = backends_retire(t, s, wanted, e);
-	if (error)
-		return error_set(e, EXIT_FAILED, -error, "cannot write the backends of %s: %s", s->info.name,
-				 strerror(-error));
-	return 0;
+		error = backends_begin(t, &roster, s, wanted, &swaps, &change, e);
+	if (!error)
+		error = backends_error(s, slots_swap(t, &swaps), e);
+	if (!error)
+		error = backends_finish(t, &roster, s, &change, e);
+	backends_change_free(&change);
+	return error;
 }
 
 int backends_get(const struct tables *t, __u16 service, struct backend_set ret[TEAL_COLORS], struct error *e)

@@ -40,8 +40,9 @@ void canary_blend(const struct slots *active, const struct slots *canary, unsign
 	}
 }
 
-/* Makes the table and puts it into the slot.  Returns 0, -ENOENT if a color has no table, or another negative errno. */
-static int canary_make(const struct tables *t, const struct service *s, const struct teal_service_info *info)
+/* Makes the table, for the slot.  Returns 0, -ENOENT if a color has no table, or another negative errno. */
+static int canary_make(const struct tables *t, const struct service *s, const struct teal_service_info *info,
+		       struct slot_swaps *swaps)
 {
 	_cleanup_free_ __u32 *ids = NULL, *active_ids = NULL, *canary_ids = NULL;
 	struct slots active = {}, canary = {}, both = {};
@@ -58,7 +59,7 @@ static int canary_make(const struct tables *t, const struct service *s, const st
 	if (!ids)
 		return -ENOMEM;
 	canary_blend(&active, &canary, info->canary_percent, &both);
-	return slot_table_replace(t, s->id, s->info.name, SLOT_CANARY, true, both.ids, both.size);
+	return slot_table_prepare(t, swaps, s->id, s->info.name, SLOT_CANARY, true, both.ids, both.size);
 }
 
 /* The active color's table takes the slot, then service_info says so. */
@@ -75,7 +76,7 @@ static int canary_take_back(const struct tables *t, const struct service *s, str
 	return error ?: slot_table_remove(t, s->info.name, SLOT_CANARY);
 }
 
-int canary_follow(const struct tables *t, const struct service *s)
+int canary_follow(const struct tables *t, const struct service *s, struct slot_swaps *swaps)
 {
 	struct teal_service_info info;
 	unsigned int table;
@@ -86,7 +87,7 @@ int canary_follow(const struct tables *t, const struct service *s)
 		return 0;
 	error = table_get(t, TABLE_service_info, &id, &info);
 	if (!error)
-		error = canary_make(t, s, &info);
+		error = canary_make(t, s, &info, swaps);
 	return error == -ENOENT ? canary_take_back(t, s, &info) : error;
 }
 
@@ -96,6 +97,7 @@ int canary_follow(const struct tables *t, const struct service *s)
  */
 static int canary_put(const struct tables *t, const struct service *s, const struct teal_service_info *info)
 {
+	_cleanup_swaps_ struct slot_swaps swaps = {};
 	struct teal_service_info row = *info;
 	__u32 id = s->id;
 	int error;
@@ -103,7 +105,11 @@ static int canary_put(const struct tables *t, const struct service *s, const str
 	if (info->canary == TEAL_NO_COLOR)
 		return canary_take_back(t, s, &row);
 	error = table_put(t, TABLE_service_info, &id, info);
-	return error ?: canary_make(t, s, info);
+	if (!error)
+		error = slot_recover(t, s->id, s->info.name);
+	if (!error)
+		error = canary_make(t, s, info, &swaps);
+	return error ?: slots_swap(t, &swaps);
 }
 
 /* From what s->info says to what `info` says, and into the books; or all stays as it was. */
@@ -113,7 +119,6 @@ static int canary_change(const struct tables *t, const char *state_dir, struct s
 	struct service changed = *s;
 	int error;
 
-	slot_recover(t, s->id, s->info.name);
 	changed.info = *info;
 	error = canary_put(t, s, info);
 	if (error)

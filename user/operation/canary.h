@@ -6,7 +6,7 @@
 #ifndef TEAL_CANARY_H
 #define TEAL_CANARY_H
 
-#include "table/service.h"
+#include "table/slot.h"
 
 /*
  * Gives `percent` (1 to 100) of a service's new flows to the color that is not active, and records that for the next boot.
@@ -25,10 +25,11 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 int canary_end(const struct tables *t, const char *state_dir, struct service *s, struct error *e);
 
 /*
- * The colors' tables have changed: the canary's follows, and ends where its color has no table any more.
+ * The colors' tables have changed: the canary's follows with the next slots_swap(), and ends where its color has no table
+ * any more.
  * Returns 0 or a negative errno.
  */
-int canary_follow(const struct tables *t, const struct service *s);
+int canary_follow(const struct tables *t, const struct service *s, struct slot_swaps *swaps);
 
 /* A table's slots: backend ids, a power of two of them. */
 struct slots {

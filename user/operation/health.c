@@ -55,7 +55,10 @@ int health_write(const struct tables *t, const char *service, const struct healt
 		struct teal_backend row;
 
 		error = table_get(t, TABLE_backends, &changes[i].backend, &row);
-		if (!error && row_change(&row, &s, &changes[i]))
+		if (error || !row_change(&row, &s, &changes[i]))
+			continue;
+		error = service_stale_set(t, s.id, true);
+		if (!error)
 			error = table_put(t, TABLE_backends, &changes[i].backend, &row);
 	}
 	if (error)
@@ -93,22 +96,23 @@ const char *health_reasons(const struct tables *t, const struct backend *list, u
 	return text;
 }
 
-int health_forget(const struct tables *t, const struct service *s, struct error *e)
+int health_forget(const struct tables *t, struct roster *roster, struct service *s, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	const struct teal_check never = {};
 	unsigned int count = 0;
-	int error = backend_list(t, s->id, &list, &count, e);
+	int error = roster_list(roster, s->id, 0, &list, &count);
 
-	if (error)
-		return error;
 	for (unsigned int i = 0; i < count && !error; i++) {
 		if (list[i].row.health != TEAL_UP && list[i].row.health != TEAL_DOWN)
 			continue;
 		if (list[i].row.health == TEAL_DOWN)
 			list[i].row.reset = 0;
 		list[i].row.health = TEAL_UNKNOWN;
-		error = table_put(t, TABLE_backends, &list[i].id, &list[i].row);
+		s->info.stale = true;
+		error = service_stale_set(t, s->id, true);
+		if (!error)
+			error = roster_put(t, roster, &list[i]);
 		if (!error)
 			error = table_put(t, TABLE_checks, &list[i].id, &never);
 	}

@@ -3,7 +3,7 @@
 #ifndef TEAL_HEALTH_H
 #define TEAL_HEALTH_H
 
-#include "table/service.h"
+#include "table/roster.h"
 
 /* What a backend is found to be. */
 struct health_change {
@@ -34,7 +34,10 @@ int health_write(const struct tables *t, const char *service, const struct healt
 const char *health_reasons(const struct tables *t, const struct backend *list, unsigned int count,
 			   enum teal_color color, char *text, size_t size);
 
-/* Nobody checks the service any more: all its backends count as usable, whatever the last checks said. */
-int health_forget(const struct tables *t, const struct service *s, struct error *e);
+/*
+ * Nobody checks the service any more: all its backends count as usable, whatever the last checks said.  Its tables follow
+ * with backends_begin(), which s->info.stale tells.  Returns 0, or a negative errno with a sentence.
+ */
+int health_forget(const struct tables *t, struct roster *roster, struct service *s, struct error *e);
 
 #endif

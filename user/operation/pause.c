@@ -51,26 +51,18 @@ __u64 pause_left(const struct tables *t, const struct service *s)
 	return row.until > now ? row.until - now : 0;
 }
 
-int pauses_tidy(const struct tables *t)
+int pauses_tidy(const struct tables *t, const struct teal_service_key *keys, const struct teal_service *rows,
+		unsigned int count)
 {
-	struct teal_service_key key, next;
-	int error;
+	int error = 0;
 
-	for (error = table_next(t, TABLE_services, NULL, &next); !error;
-	     error = table_next(t, TABLE_services, &key, &next)) {
-		struct teal_service row;
-		struct service s = {};
+	for (unsigned int i = 0; i < count && !error; i++) {
+		struct service s = { .id = rows[i].id, .flags = rows[i].flags };
+		struct teal_service row = rows[i];
 
-		key = next;
-		if (table_get(t, TABLE_services, &key, &row) || !(row.flags & TEAL_SERVICE_PAUSED))
-			continue;
-		s.id = row.id;
-		s.flags = row.flags;
 		row.flags &= ~TEAL_SERVICE_PAUSED;
-		if (!pause_left(t, &s))
-			error = table_put(t, TABLE_services, &key, &row);
-		if (error)
-			return error;
+		if (row.flags != rows[i].flags && !pause_left(t, &s))
+			error = table_put(t, TABLE_services, &keys[i], &row);
 	}
-	return error == -ENOENT ? 0 : error;
+	return error;
 }

@@ -22,7 +22,12 @@ int pause_forget(const struct tables *t, const struct service *s);
 /* How long a service is still paused, in ns; 0: it is not. */
 __u64 pause_left(const struct tables *t, const struct service *s);
 
-/* Takes away the flags of pauses that are over: they cost the data path a look-up.  Returns 0 or a negative errno. */
-int pauses_tidy(const struct tables *t);
+/*
+ * Takes away the flags of pauses that are over: they cost the data path a look-up.
+ * @keys, @rows  what service_keys_read() gave
+ * Returns 0 or a negative errno.
+ */
+int pauses_tidy(const struct tables *t, const struct teal_service_key *keys, const struct teal_service *rows,
+		unsigned int count);
 
 #endif

@@ -53,8 +53,8 @@ static int members_collect(const struct backend *list, unsigned int count, enum 
 }
 
 /* The table of one color.  Without members its slots are all 0: new flows are refused.  Without backends there is none. */
-static int color_table_make(const struct tables *t, const struct service *s, enum teal_color color, bool in_slot,
-			    const struct members *members)
+static int color_table_make(const struct tables *t, struct slot_swaps *swaps, const struct service *s,
+			    enum teal_color color, bool in_slot, const struct members *members)
 {
 	_cleanup_free_ __u32 *slots = NULL;
 	__u32 size = maglev_size(members->configured), only = 0;
@@ -67,14 +67,21 @@ static int color_table_make(const struct tables *t, const struct service *s, enu
 	error = slots ? table_get(t, TABLE_meta, &only, &meta) : -ENOMEM;
 	if (!error && members->count)
 		error = maglev_fill(members->list, members->count, meta.seed, slots, size);
-	return error ?: slot_table_replace(t, s->id, s->info.name, color, in_slot, slots, size);
+	return error ?: slot_table_prepare(t, swaps, s->id, s->info.name, color, in_slot, slots, size);
 }
 
-int service_tables_make(const struct tables *t, const struct service *s, const struct backend *list,
-			unsigned int count, struct error *e)
+static int tables_error(const struct service *s, int error, struct error *e)
+{
+	if (!error)
+		return 0;
+	return error_set(e, EXIT_FAILED, -error, "cannot write the tables of %s: %s", s->info.name, strerror(-error));
+}
+
+int service_tables_prepare(const struct tables *t, const struct service *s, const struct backend *list,
+			   unsigned int count, struct slot_swaps *swaps, struct error *e)
 {
 	unsigned int in_slot = s->info.active;
-	int error = 0;
+	int error = slot_recover(t, s->id, s->info.name);
 
 	slot_find(t, s->id, s->info.name, &in_slot); /* on failure: a new service's, which stands in no slot yet */
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS && !error; color++) {
@@ -82,16 +89,29 @@ int service_tables_make(const struct tables *t, const struct service *s, const s
 
 		error = members_collect(list, count, color, s->info.policy, &members);
 		if (!error)
-			error = color_table_make(t, s, color, color == in_slot, &members);
+			error = color_table_make(t, swaps, s, color, color == in_slot, &members);
 	}
 	if (!error)
-		error = canary_follow(t, s);
+		error = canary_follow(t, s, swaps);
+	return tables_error(s, error, e);
+}
+
+int service_tables_follow(const struct tables *t, const struct service *s, struct error *e)
+{
+	return tables_error(s, preview_follow(t, s), e);
+}
+
+int service_tables_make(const struct tables *t, const struct service *s, const struct backend *list,
+			unsigned int count, struct error *e)
+{
+	_cleanup_swaps_ struct slot_swaps swaps = {};
+	int error = service_tables_prepare(t, s, list, count, &swaps, e);
+
 	if (!error)
-		error = preview_follow(t, s);
-	if (error)
-		return error_set(e, EXIT_FAILED, -error, "cannot write the tables of %s: %s", s->info.name,
-				 strerror(-error));
-	return 0;
+		error = tables_error(s, slots_swap(t, &swaps), e);
+	if (!error)
+		error = service_tables_follow(t, s, e);
+	return error ?: tables_error(s, service_stale_set(t, s->id, false), e);
 }
 
 int service_tables_refresh(const struct tables *t, const struct service *s, struct error *e)

@@ -42,16 +42,19 @@ static void mute_say(const struct service *s, const struct backend *b, __u64 beg
 int replies_check(const struct tables *t, struct finding *ret, unsigned int room, struct error *e)
 {
 	_cleanup_free_ struct service *services = NULL;
-	unsigned int count = 0, found = 0;
+	_cleanup_free_ struct backend *all = NULL;
+	unsigned int count = 0, backends = 0, own, found = 0;
 	int error = service_list(t, &services, &count, e);
 
+	if (!error)
+		error = backend_list(t, 0, &all, &backends, e);
+	if (!error)
+		backends_sort(all, backends);
 	for (unsigned int i = 0; i < count && !error; i++) {
-		_cleanup_free_ struct backend *list = NULL;
-		unsigned int backends = 0;
+		const struct backend *list = backends_of(all, backends, services[i].id, &own);
 		__u64 begun = 0;
 
-		error = backend_list(t, services[i].id, &list, &backends, e);
-		for (unsigned int n = 0; n < backends && !error && found < room; n++)
+		for (unsigned int n = 0; n < own && found < room; n++)
 			if (is_mute(t, &list[n], &begun))
 				mute_say(&services[i], &list[n], begun, &ret[found++]);
 	}

@@ -55,7 +55,7 @@ struct record_service *switch_entry(struct record *record, const struct service 
 }
 
 /* All of them in one file, written once. */
-static int services_record(const char *state_dir, const struct service *services, unsigned int count, struct error *e)
+int switch_record_all(const char *state_dir, const struct service *services, unsigned int count, struct error *e)
 {
 	struct record *record;
 	int error = record_read(state_dir, &record, e);
@@ -73,7 +73,7 @@ static int services_record(const char *state_dir, const struct service *services
 
 int switch_record(const char *state_dir, const struct service *s, struct error *e)
 {
-	return services_record(state_dir, s, 1, e);
+	return switch_record_all(state_dir, s, 1, e);
 }
 
 /* The step itself, then the row that people read.  A switch that only ends a canary does not count as one. */
@@ -236,7 +236,7 @@ int switch_services(const struct tables *t, const char *state_dir, struct servic
 		return error;
 	error = services_swap(t, state_dir, services, count, request, before, &changed, e);
 	if (!error && changed)
-		error = services_record(state_dir, services, count, e);
+		error = switch_record_all(state_dir, services, count, e);
 	if (error) {
 		services_undo(t, before, count, e);
 		for (unsigned int i = 0; i < count; i++)

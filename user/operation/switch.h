@@ -52,4 +52,7 @@ struct record_service *switch_entry(struct record *record, const struct service 
 /* Writes that into the books.  Returns 0 or a negative errno with a sentence. */
 int switch_record(const char *state_dir, const struct service *s, struct error *e);
 
+/* The same of several services, in one writing. */
+int switch_record_all(const char *state_dir, const struct service *services, unsigned int count, struct error *e);
+
 #endif

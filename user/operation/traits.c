@@ -120,7 +120,8 @@ static int endpoints_mark(const struct tables *t, const struct backend *list, un
 }
 
 /* Backends that are down now follow a policy that has changed. */
-static int resets_follow(const struct tables *t, struct backend *list, unsigned int count, __u8 policy)
+static int resets_follow(const struct tables *t, struct roster *roster, struct backend *list, unsigned int count,
+			 __u8 policy)
 {
 	int error = 0;
 
@@ -130,7 +131,7 @@ static int resets_follow(const struct tables *t, struct backend *list, unsigned 
 		if (list[i].row.health != TEAL_DOWN || list[i].row.reset == reset)
 			continue;
 		list[i].row.reset = reset;
-		error = table_put(t, TABLE_backends, &list[i].id, &list[i].row);
+		error = roster_put(t, roster, &list[i]);
 	}
 	return error;
 }
@@ -149,26 +150,37 @@ static int flags_set(const struct tables *t, struct service *s, __u16 flags)
 	return table_put(t, TABLE_services, &key, &row);
 }
 
-int service_traits_set(const struct tables *t, struct service *s, const struct service_traits *wanted, struct error *e)
+/* The row first: then endpoints may say that there is one. */
+static int source_set(const struct tables *t, const struct service *s, const struct teal_source *wanted,
+		      const struct backend *list, unsigned int count)
+{
+	struct teal_source now;
+	__u32 id = s->id;
+	int error = table_get(t, TABLE_sources, &id, &now);
+
+	if (!error && !is_same(&now, wanted))
+		error = table_put(t, TABLE_sources, &id, wanted);
+	return error ?: endpoints_mark(t, list, count);
+}
+
+int service_traits_set(const struct tables *t, struct roster *roster, struct service *s,
+		       const struct service_traits *wanted, struct error *e)
 {
 	_cleanup_free_ struct backend *list = NULL;
 	__u8 changed = s->info.policy ^ wanted->policy;
 	unsigned int count = 0;
 	__u32 id = s->id;
-	int error = backend_list(t, s->id, &list, &count, e);
+	int error = roster_list(roster, s->id, 0, &list, &count);
 
-	if (error)
-		return error;
-	if (changed) {
+	if (!error && changed) {
 		s->info.policy = wanted->policy;
+		s->info.stale = true;
 		error = table_put(t, TABLE_service_info, &id, &s->info);
 	}
 	if (!error && changed & TEAL_POLICY_RESET)
-		error = resets_follow(t, list, count, wanted->policy);
+		error = resets_follow(t, roster, list, count, wanted->policy);
 	if (!error && wanted->flags & TEAL_SERVICE_SOURCE)
-		error = table_put(t, TABLE_sources, &id, &wanted->source);
-	if (!error && wanted->flags & TEAL_SERVICE_SOURCE)
-		error = endpoints_mark(t, list, count);
+		error = source_set(t, s, &wanted->source, list, count);
 	if (!error)
 		error = flags_set(t, s, wanted->flags);
 	if (error)

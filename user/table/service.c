@@ -10,25 +10,23 @@
 #include "common/cleanup.h"
 #include "table/slot.h"
 
+#define SPARE 64 /* rows that the kernel may show besides, while others come and go */
+
 static int service_by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct service *)a)->info.name, ((const struct service *)b)->info.name);
 }
 
-/* The `services` row with that key as a service.  Returns false if it is no (or no longer a) service. */
-static bool service_read(const struct tables *t, const struct teal_service_key *key, struct service *ret)
+/* What stands in `services` and `service_info` together.  Returns false if the row is no (or no longer a) service's. */
+static bool service_make(const struct teal_service_key *key, const struct teal_service *row,
+			 const struct teal_service_info *infos, __u32 count, struct service *ret)
 {
-	struct service s = { .listen.port = key->port, .protocol = key->protocol };
-	struct teal_service row;
-	__u32 id;
+	struct service s = { .id = row->id, .flags = row->flags, .listen.port = key->port, .protocol = key->protocol };
 
-	if (table_get(t, TABLE_services, key, &row) || !row.id)
+	if (!row->id || row->id >= count || !infos[row->id].name[0])
 		return false;
-	id = row.id;
-	if (table_get(t, TABLE_service_info, &id, &s.info) || !s.info.name[0])
-		return false;
-	s.id = row.id;
-	s.flags = row.flags;
+	s.info = infos[row->id];
+	s.info.name[sizeof(s.info.name) - 1] = '\0';
 	memcpy(s.listen.address, key->address, sizeof(s.listen.address));
 	*ret = s;
 	return true;
@@ -52,23 +50,71 @@ static void service_reconcile(const struct tables *t, struct service *s)
 	s->info.active = table;
 }
 
-/* As service_list(), in no order and as service_info has them. */
+int service_infos_read(const struct tables *t, struct teal_service_info **ret, __u32 *ret_count)
+{
+	__u32 count = t->rows[TABLE_service_info];
+	struct teal_service_info *infos = calloc(count, sizeof(*infos));
+	int error = infos ? table_rows(t, TABLE_service_info, 0, count, infos) : -ENOMEM;
+
+	if (error) {
+		free(infos);
+		return error;
+	}
+	*ret = infos;
+	*ret_count = count;
+	return 0;
+}
+
+int service_keys_read(const struct tables *t, struct teal_service_key **ret_keys, struct teal_service **ret_rows,
+		      unsigned int *ret_count)
+{
+	const __u32 most = t->rows[TABLE_services] + SPARE;
+	struct teal_service_key *keys = calloc(most, sizeof(*keys));
+	struct teal_service *rows = calloc(most, sizeof(*rows));
+	__u32 position, count, used = 0;
+	int error = keys && rows ? 0 : -ENOMEM;
+
+	/* Rows that come and go meanwhile may be met twice or not at all, but never more of them than there is room for. */
+	for (bool first = true; !error && used < most; first = false) {
+		count = most - used;
+		if (bpf_map_lookup_batch(t->fd[TABLE_services], first ? NULL : &position, &position, &keys[used],
+					 &rows[used], &count, NULL))
+			error = -errno;
+		if (!error || error == -ENOENT)
+			used += count;
+	}
+	if (error && error != -ENOENT) {
+		free(keys);
+		free(rows);
+		return error;
+	}
+	*ret_keys = keys;
+	*ret_rows = rows;
+	*ret_count = used;
+	return 0;
+}
+
+/* As service_list(), in no order and as service_info has them: two system calls, however many there are. */
 static int service_rows(const struct tables *t, struct service **ret, unsigned int *ret_count, struct error *e)
 {
-	struct service *list = calloc(t->rows[TABLE_services] + 1, sizeof(*list));
-	struct teal_service_key key, next;
-	unsigned int count = 0;
-	int error;
+	_cleanup_free_ struct teal_service_info *infos = NULL;
+	_cleanup_free_ struct teal_service_key *keys = NULL;
+	_cleanup_free_ struct teal_service *rows = NULL;
+	struct service *list = NULL;
+	unsigned int count = 0, used = 0;
+	__u32 ids = 0;
+	int error = service_keys_read(t, &keys, &rows, &count);
 
-	if (!list)
-		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	for (error = table_next(t, TABLE_services, NULL, &next); !error && count < t->rows[TABLE_services];
-	     error = table_next(t, TABLE_services, &key, &next)) {
-		key = next;
-		count += service_read(t, &key, &list[count]);
-	}
+	if (!error)
+		error = service_infos_read(t, &infos, &ids);
+	if (!error && !(list = calloc(count + 1, sizeof(*list))))
+		error = -ENOMEM;
+	if (error)
+		return error_set(e, EXIT_FAILED, -error, "cannot read the table of services: %s", strerror(-error));
+	for (unsigned int i = 0; i < count; i++)
+		used += service_make(&keys[i], &rows[i], infos, ids, &list[used]);
 	*ret = list;
-	*ret_count = count;
+	*ret_count = used;
 	return 0;
 }
 
@@ -119,84 +165,4 @@ int service_find(const struct tables *t, const char *name, struct service *ret, 
 				 "there is no service '%s', and no other: name one in teald's configuration", name);
 	service_names(list, count, known, sizeof(known));
 	return error_set(e, EXIT_FAILED, ENOENT, "there is no service '%s': the services here are %s", name, known);
-}
-
-int counters_get(const struct tables *t, __u32 backend, struct teal_counters *ret)
-{
-	_cleanup_free_ struct teal_counters *each = calloc(t->cpus, sizeof(*each));
-	struct teal_counters sum = {};
-	int error;
-
-	if (!each)
-		return -ENOMEM;
-	error = table_get(t, TABLE_counters, &backend, each);
-	if (error)
-		return error;
-	for (int cpu = 0; cpu < t->cpus; cpu++) {
-		const __u64 *from = (const __u64 *)&each[cpu];
-		__u64 *to = (__u64 *)&sum;
-
-		for (size_t i = 0; i < sizeof(sum) / sizeof(*to); i++)
-			to[i] += from[i];
-	}
-	*ret = sum;
-	return 0;
-}
-
-int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count)
-{
-	__u32 count = t->rows[TABLE_backends], position;
-	struct teal_backend *rows = calloc(count, sizeof(*rows));
-	_cleanup_free_ __u32 *keys = calloc(count, sizeof(*keys));
-
-	if (!rows || !keys || (bpf_map_lookup_batch(t->fd[TABLE_backends], NULL, &position, keys, rows, &count, NULL) &&
-			       errno != ENOENT)) {
-		free(rows);
-		return rows && keys ? -errno : -ENOMEM;
-	}
-	*ret = rows;
-	*ret_count = count;
-	return 0;
-}
-
-int backend_list(const struct tables *t, __u16 service, struct backend **ret, unsigned int *ret_count,
-		 struct error *e)
-{
-	_cleanup_free_ struct teal_backend *rows = NULL;
-	struct backend *list = NULL;
-	unsigned int used = 0;
-	__u32 count = 0;
-	int error = backend_rows_read(t, &rows, &count);
-
-	if (!error && !(list = calloc(count + 1, sizeof(*list))))
-		error = -ENOMEM;
-	for (__u32 id = 1; id < count && !error; id++) {
-		if (!rows[id].service || (service && rows[id].service != service))
-			continue;
-		list[used] = (struct backend){ .id = id, .row = rows[id] };
-		error = counters_get(t, id, &list[used++].counters);
-	}
-	if (error) {
-		free(list);
-		return error_set(e, EXIT_FAILED, -error, "cannot read the table of backends: %s", strerror(-error));
-	}
-	*ret = list;
-	*ret_count = used;
-	return 0;
-}
-
-int color_flows(const struct tables *t, __u16 service, enum teal_color color, __u64 *ret, struct error *e)
-{
-	_cleanup_free_ struct backend *list = NULL;
-	unsigned int count = 0;
-	__u64 flows = 0;
-	int error = backend_list(t, service, &list, &count, e);
-
-	if (error)
-		return error;
-	for (unsigned int i = 0; i < count; i++)
-		if (list[i].row.color == color)
-			flows += backend_flows(&list[i]);
-	*ret = flows;
-	return 0;
 }

@@ -42,11 +42,27 @@ int service_list(const struct tables *t, struct service **ret, unsigned int *ret
 int service_find(const struct tables *t, const char *name, struct service *ret, struct error *e);
 
 /*
+ * The rows of `services` with their keys (VIPs' own rows included), and those of `service_info` by id, in a system call each.
+ * Give them to free().  Return 0 or a negative errno.
+ */
+int service_keys_read(const struct tables *t, struct teal_service_key **ret_keys, struct teal_service **ret_rows,
+		      unsigned int *ret_count);
+int service_infos_read(const struct tables *t, struct teal_service_info **ret, __u32 *ret_count);
+
+/*
  * The backends of a service (0: of all), in the order of their ids, those that are TEAL_REMOVED included.
  * Give *ret to free().  Returns 0 or a negative errno with a sentence.
  */
 int backend_list(const struct tables *t, __u16 service, struct backend **ret, unsigned int *ret_count,
 		 struct error *e);
+
+/*
+ * For whoever shows many services and reads the backends of all of them once: sorts by service and id; then, where a
+ * service's begin, and *ret_count, how many they are.
+ */
+void backends_sort(struct backend *list, unsigned int count);
+const struct backend *backends_of(const struct backend *list, unsigned int count, __u16 service,
+				  unsigned int *ret_count);
 
 /*
  * All rows of the table of backends, by id, free ones included, in one system call and without their counters.

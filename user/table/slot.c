@@ -10,6 +10,8 @@
 
 #include "common/cleanup.h"
 
+#define SWAPS_TOGETHER 128U /* swapped by one system call: each needs a descriptor meanwhile */
+
 /* The id of the map that is pinned at `path`, or 0. */
 static __u32 pinned_id(const char *path)
 {
@@ -77,9 +79,11 @@ static int slot_fill(const struct tables *t, enum table array, __u16 service, co
 
 static int slot_empty(const struct tables *t, enum table array, __u16 service)
 {
-	__u32 slot = service;
-	int error = table_delete(t, array, &slot);
+	__u32 slot = service, id;
+	int error = table_get(t, array, &slot, &id); /* deleting waits for a grace period, also of what is not there */
 
+	if (!error)
+		error = table_delete(t, array, &slot);
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -146,7 +150,7 @@ static int directory_make(const struct tables *t, const char *name)
 }
 
 /* What stands in the table pinned at `path`. */
-static int table_read(const char *path, __u32 **ret, __u32 *ret_size)
+static int pinned_read(const char *path, __u32 **ret, __u32 *ret_size)
 {
 	_cleanup_free_ __u32 *keys = NULL, *found = NULL;
 	_cleanup_close_ int fd = bpf_obj_get(path);
@@ -174,7 +178,7 @@ int slot_table_read(const struct tables *t, const char *name, unsigned int table
 {
 	_cleanup_free_ char *path = slot_path(t, name, table, "");
 
-	return path ? table_read(path, ret, ret_size) : -ENOMEM;
+	return path ? pinned_read(path, ret, ret_size) : -ENOMEM;
 }
 
 /* Whether the table pinned at `path` is filled just so. */
@@ -183,7 +187,7 @@ static bool table_is_same(const char *path, const __u32 *slots, __u32 size)
 	_cleanup_free_ __u32 *found = NULL;
 	__u32 count = 0;
 
-	if (table_read(path, &found, &count) || !found || count != size)
+	if (pinned_read(path, &found, &count) || !found || count != size)
 		return false;
 	return !memcmp(slots, found, size * sizeof(*slots));
 }
@@ -208,42 +212,121 @@ int slot_recover(const struct tables *t, __u16 service, const char *name)
 	return 0;
 }
 
-/* Puts the table into the slot unless it stands there: each swap costs a grace period. */
-static int slot_put_once(const struct tables *t, __u16 service, const char *name, unsigned int table)
+void slot_swaps_free(struct slot_swaps *swaps)
+{
+	for (unsigned int i = 0; i < swaps->count; i++) {
+		free(swaps->list[i].path);
+		free(swaps->list[i].successor);
+	}
+	free(swaps->list);
+	*swaps = (struct slot_swaps){};
+}
+
+/* The pinned table at `path`, or its successor if there is one, is to stand in the slot.  Takes both strings. */
+static int swap_add(struct slot_swaps *swaps, __u16 service, char *path, char *successor)
+{
+	if (swaps->count == swaps->room) {
+		unsigned int room = swaps->room * 2 + 1;
+		struct slot_swap *list = reallocarray(swaps->list, room, sizeof(*list));
+
+		if (!list) {
+			free(path);
+			free(successor);
+			return -ENOMEM;
+		}
+		swaps->list = list;
+		swaps->room = room;
+	}
+	swaps->list[swaps->count++] = (struct slot_swap){ service, path, successor };
+	return 0;
+}
+
+/* At most SWAPS_TOGETHER of them in one system call; *ret_done is how many of them stand in their slots, also on failure. */
+static int swaps_put(const struct tables *t, const struct slot_swap *list, unsigned int count, __u32 *ret_done)
+{
+	__u32 slots[SWAPS_TOGETHER], fds[SWAPS_TOGETHER], open = 0;
+	int error = 0, fd;
+
+	*ret_done = 0;
+	for (; open < count; open++) {
+		fd = bpf_obj_get(list[open].successor ?: list[open].path);
+		if (fd < 0)
+			break;
+		slots[open] = list[open].slot;
+		fds[open] = fd;
+	}
+	if (open < count) {
+		error = -errno;
+	} else {
+		*ret_done = count;
+		if (bpf_map_update_batch(t->fd[TABLE_dispatch], slots, fds, ret_done, NULL))
+			error = -errno;
+	}
+	while (open)
+		close((int)fds[--open]);
+	return error;
+}
+
+int slots_swap(const struct tables *t, struct slot_swaps *swaps)
+{
+	int error = 0;
+
+	for (unsigned int at = 0; at < swaps->count && !error; at += SWAPS_TOGETHER) {
+		const unsigned int left = swaps->count - at, count = left < SWAPS_TOGETHER ? left : SWAPS_TOGETHER;
+		__u32 done;
+
+		error = swaps_put(t, &swaps->list[at], count, &done);
+		for (unsigned int i = at; i < at + done; i++)
+			if (swaps->list[i].successor && rename(swaps->list[i].successor, swaps->list[i].path) && !error)
+				error = -errno;
+	}
+	slot_swaps_free(swaps);
+	return error;
+}
+
+/* Has the table stand in the slot unless it does: each swap costs a grace period. */
+static int slot_put_once(const struct tables *t, struct slot_swaps *swaps, __u16 service, const char *name,
+			 unsigned int table)
 {
 	unsigned int now;
+	char *path;
 
 	if (!slot_find(t, service, name, &now) && now == table)
 		return 0;
-	return slot_put(t, service, name, table);
+	path = slot_path(t, name, table, "");
+	return path ? swap_add(swaps, service, path, NULL) : -ENOMEM;
 }
 
-int slot_table_replace(const struct tables *t, __u16 service, const char *name, unsigned int table, bool in_slot,
-		       const __u32 *slots, __u32 size)
+/* Pins a new table under `successor`. */
+static int successor_make(const char *successor, const __u32 *slots, __u32 size)
+{
+	_cleanup_close_ int fd = table_make(slots, size);
+
+	if (fd < 0)
+		return fd;
+	return bpf_obj_pin(fd, successor) ? -errno : 0;
+}
+
+int slot_table_prepare(const struct tables *t, struct slot_swaps *swaps, __u16 service, const char *name,
+		       unsigned int table, bool in_slot, const __u32 *slots, __u32 size)
 {
 	_cleanup_free_ char *path = slot_path(t, name, table, ""), *successor = slot_path(t, name, table, "~");
-	_cleanup_close_ int fd = -1;
-	__u32 slot = service;
 	int error;
 
 	if (!path || !successor)
 		return -ENOMEM;
 	error = directory_make(t, name);
-	if (!error)
-		error = slot_recover(t, service, name);
 	if (error)
 		return error;
 	if (table_is_same(path, slots, size))
-		return in_slot ? slot_put_once(t, service, name, table) : 0;
-	fd = table_make(slots, size);
-	if (fd < 0)
-		return fd;
-	if (bpf_obj_pin(fd, successor))
-		return -errno;
-	if (in_slot)
-		error = table_put(t, TABLE_dispatch, &slot, &fd);
-	if (!error && rename(successor, path))
-		error = -errno;
+		return in_slot ? slot_put_once(t, swaps, service, name, table) : 0;
+	error = successor_make(successor, slots, size);
+	if (error)
+		return error;
+	if (!in_slot)
+		return rename(successor, path) ? -errno : 0;
+	error = swap_add(swaps, service, path, successor);
+	path = successor = NULL; /* theirs now */
 	return error;
 }
 

@@ -36,11 +36,35 @@ int slot_put(const struct tables *t, __u16 service, const char *name, unsigned i
 int slot_clear(const struct tables *t, __u16 service);
 
 /*
- * Replaces a pinned table by one of `size` slots, and puts that into the dispatch slot if `in_slot` says so.
- * Returns 0 or a negative errno; on failure the old table stands.
+ * Tables that are ready and are to go into their dispatch slots together: each system call that swaps waits for a grace
+ * period, however many slots it swaps (before Linux 6.8: one each).
  */
-int slot_table_replace(const struct tables *t, __u16 service, const char *name, unsigned int table, bool in_slot,
-		       const __u32 *slots, __u32 size);
+struct slot_swap {
+	__u32 slot;
+	char *path;
+	char *successor; /* to be renamed to `path`; NULL: `path` itself goes into the slot */
+};
+
+struct slot_swaps {
+	struct slot_swap *list;
+	unsigned int count, room;
+};
+
+/*
+ * Replaces a pinned table by one of `size` slots.  If `in_slot` says so, that is to stand in the dispatch slot: it waits
+ * beside the old one for slots_swap().  slot_recover() comes first.  Returns 0 or a negative errno; on failure the old
+ * table stands.
+ */
+int slot_table_prepare(const struct tables *t, struct slot_swaps *swaps, __u16 service, const char *name,
+		       unsigned int table, bool in_slot, const __u32 *slots, __u32 size);
+
+/*
+ * Swaps all of them in and empties the list.  When this returns, no packet can be dispatched by an old table any more.
+ * Returns 0 or a negative errno; then some may stand in their slots, each of them whole, and the others as they were.
+ */
+int slots_swap(const struct tables *t, struct slot_swaps *swaps);
+void slot_swaps_free(struct slot_swaps *swaps);
+#define _cleanup_swaps_ __attribute__((cleanup(slot_swaps_free)))
 
 /* What stands in a pinned table; give *ret to free().  Returns 0, -ENOENT if there is none, or another negative errno. */
 int slot_table_read(const struct tables *t, const char *name, unsigned int table, __u32 **ret, __u32 *ret_size);

@@ -119,6 +119,19 @@ int table_delete(const struct tables *t, enum table table, const void *key)
 	return bpf_map_delete_elem(t->fd[table], key) ? -errno : 0;
 }
 
+int table_rows(const struct tables *t, enum table table, __u32 first, __u32 count, void *ret_rows)
+{
+	_cleanup_free_ __u32 *keys = calloc(count, sizeof(*keys));
+	__u32 before = first - 1, position, found = count;
+
+	if (!keys)
+		return -ENOMEM;
+	if (bpf_map_lookup_batch(t->fd[table], first ? &before : NULL, &position, keys, ret_rows, &found, NULL) &&
+	    errno != ENOENT)
+		return -errno;
+	return found == count ? 0 : -EIO;
+}
+
 int table_next(const struct tables *t, enum table table, const void *key, void *ret_next)
 {
 	return bpf_map_get_next_key(t->fd[table], key, ret_next) ? -errno : 0;

@@ -48,6 +48,12 @@ int table_get(const struct tables *t, enum table table, const void *key, void *r
 int table_put(const struct tables *t, enum table table, const void *key, const void *row);
 int table_delete(const struct tables *t, enum table table, const void *key);
 
+/*
+ * Rows `first` to `first` + `count` - 1 of an array, in one system call; of a per-CPU one each is t->cpus rows.
+ * Returns 0 or a negative errno; there must be that many.
+ */
+int table_rows(const struct tables *t, enum table table, __u32 first, __u32 count, void *ret_rows);
+
 /* The key after `key` (NULL: the first) in a hash.  Returns 0, or -ENOENT after the last. */
 int table_next(const struct tables *t, enum table table, const void *key, void *ret_next);
 
