@@ -144,6 +144,10 @@ $(B)/bench/bench: $(call objects,$(BENCH_SOURCES))
 $(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-tests $(B)/tests/flood-generator $(B)/bench/bench:
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 
+# Calls that tests/unit/counted.c counts.
+COUNTED := bpf_map_lookup_elem bpf_map_get_next_key bpf_map_lookup_batch bpf_map_update_elem bpf_map_update_batch \
+	bpf_map_delete_elem bpf_obj_get fsync
+$(B)/tests/unit-tests: LIBS += $(COUNTED:%=-Wl,--wrap=%)
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $^ -o $@ $(LIBS) -lcunit
 
