@@ -146,7 +146,7 @@ $(B)/teal $(B)/teald $(B)/tests/packet-tests $(B)/tests/traffic $(B)/tests/fuzz-
 
 # Calls that tests/unit/counted.c counts.
 COUNTED := bpf_map_lookup_elem bpf_map_get_next_key bpf_map_lookup_batch bpf_map_update_elem bpf_map_update_batch \
-	bpf_map_delete_elem bpf_obj_get fsync
+	bpf_map_delete_elem bpf_obj_get mmap fsync
 $(B)/tests/unit-tests: LIBS += $(COUNTED:%=-Wl,--wrap=%)
 $(B)/tests/unit-tests: $(call sanitized,$(UNIT_SOURCES))
 	$(call say,LINK)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $^ -o $@ $(LIBS) -lcunit

@@ -386,7 +386,7 @@ _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 	X(preview_clients, LPM_TRIE, struct teal_preview_key, __u32, 4096, TEAL_NO_PREALLOC)          \
 	X(pauses, ARRAY, __u32, struct teal_pause, 1024, 0)                                           \
 	X(service_info, ARRAY, __u32, struct teal_service_info, 1024, 0)                              \
-	X(backends, ARRAY, __u32, struct teal_backend, 4096, 0)                                       \
+	X(backends, ARRAY, __u32, struct teal_backend, 4096, TEAL_MAPPED)                             \
 	X(endpoints, HASH, struct teal_service_key, struct teal_endpoint, 4096, TEAL_NO_PREALLOC)     \
 	X(flows4, HASH, struct teal_flow4_key, struct teal_flow, 1048576, TEAL_NO_PREALLOC)           \
 	X(flows6, HASH, struct teal_flow6_key, struct teal_flow, 1048576, TEAL_NO_PREALLOC)           \
@@ -408,6 +408,7 @@ _Static_assert(sizeof(struct teal_meta) == 72, "map ABI");
 	X(nexthops, PERCPU_ARRAY, __u32, struct teal_nexthop, 4096, 0)                                \
 	X(nexthops_back, PERCPU_ARRAY, __u32, struct teal_nexthop, TEAL_NEXTHOP_SLOTS, 0)
 
+#define TEAL_MAPPED 1024U   /* BPF_F_MMAPABLE: control reads the rows where they are, many thousands at once */
 #define TEAL_NO_PREALLOC 1U /* BPF_F_NO_PREALLOC: rows take memory only while they exist */
 
 #endif

@@ -2,7 +2,10 @@
 #include "counted.h"
 
 #include <bpf/bpf.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "teal/tables.h"
 
 static struct counted now;
 static int slots = -1;
@@ -57,4 +60,6 @@ WRAPPED(int, bpf_map_delete_elem, (int fd, const void *key), (fd, key), count_wr
 WRAPPED(int, bpf_map_update_batch,
 	(int fd, const void *keys, const void *values, __u32 *count, const struct bpf_map_batch_opts *options),
 	(fd, keys, values, count, options), count_write(fd, *count))
+WRAPPED(void *, mmap, (void *at, size_t size, int protection, int flags, int fd, off_t offset),
+	(at, size, protection, flags, fd, offset), count_read(size / sizeof(struct teal_backend)))
 WRAPPED(int, fsync, (int fd), (fd), now.syncs++)

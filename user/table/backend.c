@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 
@@ -56,45 +58,79 @@ static int counters_read(const struct tables *t, struct backend *list, unsigned 
 	return error;
 }
 
+/* The whole table where it is, for reading; give it back by munmap().  Returns NULL with errno where that cannot be. */
+static const struct teal_backend *rows_map(const struct tables *t, size_t *ret_size)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t size = ((size_t)t->rows[TABLE_backends] * sizeof(struct teal_backend) + page - 1) / page * page;
+	void *rows = mmap(NULL, size, PROT_READ, MAP_SHARED, t->fd[TABLE_backends], 0);
+
+	if (rows == MAP_FAILED)
+		return NULL;
+	*ret_size = size;
+	return rows;
+}
+
 int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count)
 {
 	__u32 count = t->rows[TABLE_backends];
 	struct teal_backend *rows = calloc(count, sizeof(*rows));
-	int error = rows ? table_rows(t, TABLE_backends, 0, count, rows) : -ENOMEM;
+	size_t size;
+	const struct teal_backend *mapped = rows ? rows_map(t, &size) : NULL;
 
-	if (error) {
+	if (!mapped) {
 		free(rows);
-		return error;
+		return rows ? -errno : -ENOMEM;
 	}
+	memcpy(rows, mapped, (size_t)count * sizeof(*rows));
+	munmap((void *)mapped, size);
 	*ret = rows;
 	*ret_count = count;
 	return 0;
 }
 
+/* Those of a service (0: of all), in the order of their ids, without their counters. */
+static int rows_collect(const struct tables *t, __u16 service, struct backend **ret, unsigned int *ret_count)
+{
+	const __u32 count = t->rows[TABLE_backends];
+	struct backend *list;
+	unsigned int used = 0, room = 0;
+	size_t size;
+	const struct teal_backend *rows = rows_map(t, &size);
+
+	if (!rows)
+		return -errno;
+	for (__u32 id = 1; id < count; id++)
+		room += rows[id].service && (!service || rows[id].service == service);
+	list = calloc(room + 1, sizeof(*list));
+	/* Rows may change meanwhile where nobody holds the lock: there are never more than there is room for. */
+	for (__u32 id = 1; list && id < count && used < room; id++) {
+		if (!rows[id].service || (service && rows[id].service != service))
+			continue;
+		list[used] = (struct backend){ .id = id, .row = rows[id] };
+		used += list[used].row.service && (!service || list[used].row.service == service);
+	}
+	munmap((void *)rows, size);
+	*ret = list;
+	*ret_count = used;
+	return list ? 0 : -ENOMEM;
+}
+
 int backend_list(const struct tables *t, __u16 service, struct backend **ret, unsigned int *ret_count,
 		 struct error *e)
 {
-	_cleanup_free_ struct teal_backend *rows = NULL;
 	struct backend *list = NULL;
-	unsigned int used = 0, wanted = 0;
-	__u32 count = 0;
-	int error = backend_rows_read(t, &rows, &count);
+	unsigned int count = 0;
+	int error = rows_collect(t, service, &list, &count);
 
-	for (__u32 id = 1; id < count && !error; id++)
-		wanted += rows[id].service && (!service || rows[id].service == service);
-	if (!error && !(list = calloc(wanted + 1, sizeof(*list))))
-		error = -ENOMEM;
-	for (__u32 id = 1; id < count && !error; id++)
-		if (rows[id].service && (!service || rows[id].service == service))
-			list[used++] = (struct backend){ .id = id, .row = rows[id] };
 	if (!error)
-		error = counters_read(t, list, used);
+		error = counters_read(t, list, count);
 	if (error) {
 		free(list);
 		return error_set(e, EXIT_FAILED, -error, "cannot read the table of backends: %s", strerror(-error));
 	}
 	*ret = list;
-	*ret_count = used;
+	*ret_count = count;
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All backends by service, read in one system call: for whoever has many services to look at and holds LOCK_TABLES, so
+ * All backends by service, read once: for whoever has many services to look at and holds LOCK_TABLES, so
  * that nobody else changes the table meanwhile.  What its holder changes goes through roster_put().
  */
 #ifndef TEAL_ROSTER_H

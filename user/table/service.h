@@ -65,7 +65,7 @@ const struct backend *backends_of(const struct backend *list, unsigned int count
 				  unsigned int *ret_count);
 
 /*
- * All rows of the table of backends, by id, free ones included, in one system call and without their counters.
+ * All rows of the table of backends, by id, free ones included, as they stand and without their counters.
  * Give *ret to free().  Returns 0 or a negative errno.
  */
 int backend_rows_read(const struct tables *t, struct teal_backend **ret, __u32 *ret_count);
