@@ -295,9 +295,11 @@ static int plan_remove(const struct tables *t, const char *state_dir, struct pla
 {
 	_cleanup_free_ bool *stays = calloc(plan->present_count + 1, sizeof(*stays));
 	bool any = false;
-	int error = stays ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	int error = 0;
 
-	for (unsigned int i = 0; i < plan->count && !error; i++)
+	if (!stays)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < plan->count; i++)
 		if (plan->wishes[i].present)
 			stays[plan->wishes[i].present - plan->present] = true;
 	for (unsigned int i = 0; i < plan->present_count && !error; i++) {
