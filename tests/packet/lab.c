@@ -192,10 +192,13 @@ static void fill(struct lab *lab)
 	lab->is_filled = true;
 }
 
-static int load(struct lab *lab, int error)
+static int load(struct lab *lab)
 {
-	if (!error)
-		error = teal_bpf__load(lab->bpf);
+	int error;
+
+	/* On a machine that is too busy for that, the programs ask the kernel's coarse clock, as teald has them do. */
+	clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
+	error = teal_bpf__load(lab->bpf);
 	if (error) {
 		lab_close(lab);
 		return error;
@@ -221,7 +224,7 @@ int lab_open(struct lab *lab, __u32 flow_rows)
 	bpf_map__set_max_entries(lab->bpf->maps.snat_pending4, wide ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.snat_pending6, wide ?: 4096);
 	bpf_map__set_max_entries(lab->bpf->maps.fragments, 1024);
-	return load(lab, clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin));
+	return load(lab);
 }
 
 int lab_open_small(struct lab *lab, __u32 rows)
@@ -234,9 +237,7 @@ int lab_open_small(struct lab *lab, __u32 rows)
 	bpf_object__for_each_map(map, lab->bpf->obj)
 		if (lab_is_written_by_packets(bpf_map__name(map)))
 			bpf_map__set_max_entries(map, rows);
-	/* On a machine that is too busy for that, the programs ask the kernel's coarse clock. */
-	clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
-	return load(lab, 0);
+	return load(lab);
 }
 
 bool lab_is_written_by_packets(const char *table)
