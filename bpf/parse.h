@@ -207,7 +207,7 @@ static __always_inline __u16 parse_link(struct packet *p, struct cursor *c)
 	if (protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD)) {
 		struct vlan_hdr *tag = pull(c, sizeof(*tag));
 
-		if (!tag)
+		if (!tag || p->is_tagged) /* tc: the outer one of two is not in the frame */
 			return 0;
 		protocol = tag->h_vlan_encapsulated_proto;
 		p->is_tagged = true;

@@ -19,7 +19,7 @@
 static __always_inline __u16 network_protocol(void *ctx, const enum hook hook)
 {
 	struct cursor c = cursor_at(ctx, 0, hook);
-	struct packet p = {};
+	struct packet p = { .is_tagged = hook != HOOK_XDP && ((struct __sk_buff *)ctx)->vlan_present };
 
 	return parse_link(&p, &c);
 }

@@ -348,6 +348,36 @@ static void run_wire(struct lab *lab, const struct row *row, const struct combin
 	wire_close(&wire);
 }
 
+/* In tc the kernel has taken the outer tag off the frame already. */
+static void run_wire_tags(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	static struct lab_picture before, after;
+	const __u32 backend = lab_backend(row->active, combination->ipv6, row->udp ? UDP : TCP);
+	struct plan plan = between(CLIENT, VIP, combination->ipv6, row->udp);
+	struct frame frame, other;
+	struct wire wire;
+
+	take_link(&plan, CLIENT, false);
+	plan.flags = ACK;
+	plan.tag = 7;
+	plan.inner_tag = 8;
+	frame_build(&frame, &plan);
+	if (wire_begin(&wire, lab, row, combination, false)) {
+		const int far = wire.far[network_host(CLIENT)->device];
+
+		lab_look(lab, &before);
+		if (send(far, frame.bytes, frame.length, 0) != (ssize_t)frame.length)
+			row_complain((void *)row, "the frame cannot be put on the wire");
+		wire_read(&wire, SILENCE, &other);
+		lab_look(lab, &after);
+		if (after.verdicts[TEAL_PASS_NOT_OURS] == before.verdicts[TEAL_PASS_NOT_OURS])
+			row_complain((void *)row, "it was not passed");
+		if (after.counters[backend].packets_in != before.counters[backend].packets_in)
+			row_complain((void *)row, "it was served");
+	}
+	wire_close(&wire);
+}
+
 static const struct row rows[] = {
 	ROW("a handshake and a reset, clients and backend on different devices", .active = BLUE, .run = run_wire),
 	ROW("a handshake and a reset, clients and backend on the same device", .active = NEAR, .run = run_wire),
@@ -375,6 +405,7 @@ static const struct row rows[] = {
 	    .only = NOT_STRAIGHT, .run = run_wire_cut),
 	ROW("source NAT, a backend's data that is refused at tc egress: the RST comes back to the backend",
 	    .active = BLUE, .only = NOT_STRAIGHT, .flags = TEAL_SERVICE_SOURCE, .run = run_wire_cut),
+	ROW("two VLAN tags on the wire: passed, not served", .active = BLUE, .run = run_wire_tags),
 };
 
 const struct rows rows_wire = ROWS("On the wire", rows);
