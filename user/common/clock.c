@@ -10,9 +10,9 @@
 #include "common/cleanup.h"
 
 #define SECOND 1000000000ULL
-#define EDGES 8U
-#define TRIES 5 /* on a busy machine this process may miss too many edges */
-#define PATIENCE SECOND
+#define EDGES 6U	      /* that are waited for: the origin is as exact as the one that is seen soonest */
+#define LATE 2ULL	      /* s: the most that the counter may have begun after the clock */
+#define PATIENCE (5 * SECOND)
 
 /* Both clocks at one moment. */
 struct moment {
@@ -49,7 +49,7 @@ static int moment_read(int reader, struct moment *ret)
 	return bpf_prog_test_run_opts(reader, &run) ? -errno : 0;
 }
 
-/* The moments when the counter was first seen to have moved.  A few of them will be late, as this process may have to wait. */
+/* The moments when the counter was first seen to have moved.  Some of them will be late, as this process may have to wait. */
 static int edges_read(int reader, struct moment edges[EDGES])
 {
 	struct moment now = {}, last;
@@ -67,51 +67,45 @@ static int edges_read(int reader, struct moment edges[EDGES])
 	return error;
 }
 
-static int number_compare(const void *a, const void *b)
+/*
+ * How far the counter is from where it would be if it made so many ticks a second, in ticks.  It begins five minutes before
+ * it wraps round 32 bits (include/linux/jiffies.h: INITIAL_JIFFIES) and counts ticks of the monotonic clock from then on.
+ */
+static __u64 distance(const struct moment *now, __u64 rate)
 {
-	const __u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+	const __u64 expected = (__u32)(-300 * (__s64)rate) + now->ns / SECOND * rate + now->ns % SECOND * rate / SECOND;
 
-	return (x > y) - (x < y);
+	return now->ticks > expected ? now->ticks - expected : expected - now->ticks;
 }
 
-/* What most edges say that a tick takes, in ns. */
-static __u64 edges_tick(const struct moment edges[EDGES])
-{
-	__u64 each[EDGES - 1];
-
-	for (unsigned int i = 1; i < EDGES; i++)
-		each[i - 1] = (edges[i].ns - edges[i - 1].ns) / (edges[i].ticks - edges[i - 1].ticks);
-	qsort(each, EDGES - 1, sizeof(*each), number_compare);
-	return each[(EDGES - 1) / 2];
-}
-
-/* The tick of a kernel that makes it one of these times a second, rounded as include/linux/jiffies.h does; or 0. */
-static __u64 tick_round(__u64 ns)
+/*
+ * The rate at which ticks come, or 0 if it is none that Linux has.  It is told by where the counter stands, for on a busy
+ * machine how fast it is seen to move would be a guess; but five minutes after boot all rates stand in one place, and then the
+ * guess decides.
+ */
+static __u64 rate_find(const struct moment *first, const struct moment *last)
 {
 	static const __u64 rates[] = { 24, 32, 48, 64, 100, 128, 200, 250, 256, 300, 500, 512, 1000, 1024 };
+	const __s64 seen = (__s64)((last->ticks - first->ticks) * SECOND / (last->ns - first->ns));
+	__u64 best = 0;
 
-	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
-		const __u64 tick = (SECOND + rates[i] / 2) / rates[i];
-
-		if (ns > tick - tick / 100 && ns < tick + tick / 100)
-			return tick;
-	}
-	return 0;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++)
+		if (distance(last, rates[i]) < LATE * rates[i] &&
+		    (!best || llabs((__s64)rates[i] - seen) < llabs((__s64)best - seen)))
+			best = rates[i];
+	return best;
 }
 
 int clock_measure(__u64 *ret_tick, __u64 *ret_origin)
 {
 	_cleanup_close_ int reader = reader_load();
 	struct moment edges[EDGES];
-	__u64 tick = 0, origin;
-	int error = reader < 0 ? reader : 0;
+	int error = reader < 0 ? reader : edges_read(reader, edges);
+	__u64 rate = error ? 0 : rate_find(&edges[0], &edges[EDGES - 1]), tick, origin;
 
-	for (unsigned int i = 0; i < TRIES && !error && !tick; i++) {
-		error = edges_read(reader, edges);
-		tick = error ? 0 : tick_round(edges_tick(edges));
-	}
-	if (!tick)
+	if (!rate)
 		return error ?: -ERANGE;
+	tick = (SECOND + rate / 2) / rate; /* include/linux/jiffies.h: TICK_NSEC */
 	origin = edges[0].ns - edges[0].ticks * tick;
 	for (unsigned int i = 1; i < EDGES; i++) /* the edge that was seen soonest */
 		if ((__s64)(edges[i].ns - edges[i].ticks * tick - origin) < 0)

@@ -6,10 +6,10 @@
 #include <linux/types.h>
 
 /*
- * Measures it, which takes some ticks (8 of them, or a few times that on a busy machine).  Needs the right to load BPF programs.
+ * Measures it, which takes some ticks (6 of them).  Needs the right to load BPF programs.
  * @ret_tick    ns of a tick
  * @ret_origin  monotonic ns when the counter was 0; a number that wraps round, as the counter does not begin with the clock
- * Returns 0 or a negative errno; -ERANGE if ticks do not come as regularly as they must.
+ * Returns 0 or a negative errno; -ERANGE if the counter does not stand where any known rate would have brought it.
  */
 int clock_measure(__u64 *ret_tick, __u64 *ret_origin);
 
