@@ -33,7 +33,7 @@ static __always_inline struct teal_udp_rows *udp_rows_get(const bool ipv6)
 }
 
 /* Returns 0, or -E2BIG if UDP has all that it may have. */
-static __always_inline long udp_rows_take(const struct segment *s, const bool ipv6)
+static __always_inline int udp_rows_take(const struct segment *s, const bool ipv6)
 {
 	struct teal_udp_rows *rows = s->protocol == TEAL_UDP ? udp_rows_get(ipv6) : NULL;
 	const struct teal_meta *m = meta_get();
@@ -79,9 +79,9 @@ static __always_inline void pending_delete(const struct teal_pending *pending, c
 	bpf_map_delete_elem(PENDING(ipv6), key_of(s, ipv6));
 }
 
-static __always_inline long flow_insert(const struct teal_flow *row, const struct segment *s, const bool ipv6)
+static __always_inline int flow_insert(const struct teal_flow *row, const struct segment *s, const bool ipv6)
 {
-	long error = udp_rows_take(s, ipv6);
+	int error = udp_rows_take(s, ipv6);
 
 	if (error)
 		return error;
@@ -117,7 +117,7 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 	struct teal_counters *count = counters_get(row.backend);
 	const struct teal_meta *m = meta_get();
 	bool taken = false;
-	long error;
+	int error;
 
 	if (ended)
 		flow_delete(ended, s, ipv6);

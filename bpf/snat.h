@@ -139,11 +139,11 @@ static __always_inline __u16 snat_claim(const struct segment *s, __u32 backend, 
  * @ret_taken  whether this call made it so, and not another CPU's
  * Returns 0, -EBUSY if another flow was proven with that port first, or what the table says.
  */
-static __always_inline long snat_take(const struct segment *s, __u32 backend, __u16 port, bool *ret_taken,
+static __always_inline int snat_take(const struct segment *s, __u32 backend, __u16 port, bool *ret_taken,
 				      const bool ipv6)
 {
 	const struct teal_snat_key key = { .backend = backend, .port = port };
-	long error = bpf_map_update_elem(SNAT(ipv6), &key, key_of(s, ipv6), BPF_NOEXIST);
+	int error = bpf_map_update_elem(SNAT(ipv6), &key, key_of(s, ipv6), BPF_NOEXIST);
 	const void *row;
 
 	*ret_taken = !error;

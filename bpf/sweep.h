@@ -22,6 +22,23 @@ static __always_inline void sweep_rest(const struct bpf_iter_meta *walk)
 		bpf_seq_write(walk->seq, &rest, sizeof(rest));
 }
 
+/* Whether flows4, flows6 are less than half full.  Written by the daemon. */
+bool sweep_has_room[2];
+
+/*
+ * How long the flow's row is kept without a packet, in ns.  A RST in the client's name may be anybody's: of 256 one is within
+ * the window, and a connection that is silent anyway says nothing against it.  It is no longer live, no drain waits for it;
+ * but while there is room its row stays as long as an idle connection's, for its next word to revive.  Not where it has a
+ * source port: of those there are too few.
+ */
+static __always_inline __s64 sweep_lifetime(const struct teal_meta *m, enum teal_protocol protocol,
+					    const struct teal_flow *flow, const bool ipv6)
+{
+	if (flow->state == TEAL_RESET_BY_CLIENT && !flow->source_port && sweep_has_room[ipv6])
+		return m->established_ns;
+	return flow_lifetime(m, protocol, flow->state);
+}
+
 /*
  * An iterator runs in process context: a packet may interrupt it on the same CPU and count in the same row,
  * so its own counting is one instruction.
@@ -54,7 +71,7 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	flow = *found;
 	backend = bpf_map_lookup_elem(&backends, &flow.backend);
 	protocol = backend ? backend->protocol : TEAL_TCP;
-	if (!is_older(now, flow.seen, flow_lifetime(m, protocol, flow.state)))
+	if (!is_older(now, flow.seen, sweep_lifetime(m, protocol, &flow, ipv6)))
 		return;
 	/* As flow_delete() does: whoever wins the swap deletes, for the row under the key may be a successor already. */
 	phase = gone = (union flow_phase){ .state = flow.state, .acked = flow.acked };

@@ -4,6 +4,7 @@
  * what is gone must be exactly what had expired.
  */
 #include "row.h"
+#include "teal.skel.h"
 
 #include <string.h>
 
@@ -155,7 +156,46 @@ static void run_many(struct lab *lab, const struct row *row, const struct combin
 	complain_number(row, BLUE, "ended", 3000, after.counters[backend].ended - before.counters[backend].ended);
 }
 
+/* Rows that somebody reset two hours ago: in the client's name, the same with a source port, and by the backend. */
+static void run_room(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	static struct lab_picture after;
+	const bool ipv6 = combination->ipv6;
+	const enum lab_table table = ipv6 ? FLOWS6 : FLOWS4;
+	const struct teal_flow doubted = { .backend = lab_backend(BLUE, ipv6, TCP), .state = TEAL_RESET_BY_CLIENT,
+					   .seen = lab_now() - 7000 * LAB_SECOND };
+	struct lab_row kept, sourced, reset;
+
+	lab_key(&kept, ipv6, CLIENT, 1, lab_service(ipv6, TCP));
+	kept.flow = doubted;
+	lab_key(&sourced, ipv6, CLIENT, 2, lab_service(ipv6, TCP));
+	sourced.flow = doubted;
+	sourced.flow.source_port = 2000;
+	lab_key(&reset, ipv6, CLIENT, 3, lab_service(ipv6, TCP));
+	reset.flow = doubted;
+	reset.flow.state = TEAL_RESET;
+	lab_put(lab, table, &kept);
+	lab_put(lab, table, &sourced);
+	lab_put(lab, table, &reset);
+	lab->bpf->bss->sweep_has_room[ipv6] = true;
+	if (lab_sweep(lab, ipv6))
+		row_complain((void *)row, "the sweep does not run");
+	lab_look(lab, &after);
+	if (!lab_get(&after, table, &kept))
+		row_complain((void *)row, "a RST in the client's name: expected kept, got deleted");
+	if (lab_get(&after, table, &sourced) || lab_get(&after, table, &reset))
+		row_complain((void *)row, "with a source port, or reset by the backend: expected deleted, got kept");
+	lab->bpf->bss->sweep_has_room[ipv6] = false;
+	if (lab_sweep(lab, ipv6))
+		row_complain((void *)row, "the sweep does not run");
+	lab_look(lab, &after);
+	if (lab_get(&after, table, &kept))
+		row_complain((void *)row, "without room: expected deleted, got kept");
+}
+
 static const struct row rows[] = {
+	ROW("a RST in the client's name that nobody gainsays: the row is kept for the next word while there is room",
+	    .only = NOT_TC | NOT_STACK, .run = run_room),
 	ROW("rows expired by each timeout are deleted, others kept; live ones count as ended, all as deleted",
 	    .only = NOT_TC | NOT_STACK, .run = run_sweep),
 	ROW("a row whose backend is unknown is judged as TCP", .only = NOT_TC | NOT_STACK, .run = run_orphan),

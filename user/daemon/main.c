@@ -123,7 +123,7 @@ static void daemon_stop(uv_signal_t *signal, int number)
 	uv_stop(signal->loop);
 }
 
-/* Tells once when a flow table fills up, and again when it has filled up anew. */
+/* Tells once when a flow table fills up, and again when it has filled up anew; and tells the sweep. */
 static void daemon_room(struct daemon *d)
 {
 	struct room rooms[2];
@@ -141,6 +141,7 @@ static void daemon_room(struct daemon *d)
 				    "limits.flows, or lower the timeouts",
 				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
 				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
+		d->bpf->bss->sweep_has_room[ipv6] = percent < 50;
 		d->is_full[ipv6] = percent >= (d->is_full[ipv6] ? ROOM_ALARM - 10 : ROOM_ALARM);
 	}
 }
@@ -151,11 +152,12 @@ static void daemon_sweep(uv_timer_t *timer)
 	__u64 began = table_clock(), took_ms;
 	_cleanup_close_ int lock = -1;
 	struct error e = {};
-	int error = sweep_run(d->sweep);
+	int error;
 
+	daemon_room(d);
+	error = sweep_run(d->sweep);
 	if (error)
 		log_error("cannot sweep the flow tables: %s", strerror(-error));
-	daemon_room(d);
 	lock = lock_take(d->pin_dir, LOCK_TABLES, 0, &e);
 	if (lock >= 0)
 		services_tidy(d->tables);
