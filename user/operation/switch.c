@@ -2,6 +2,7 @@
 #include "operation/switch.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -220,8 +221,8 @@ static void switch_tell(const char *state_dir, const struct service *s, const ch
 	history_append(state_dir, &entry, &result->unwritten);
 }
 
-int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-		    const struct switch_request *request, struct switch_result *ret, struct error *e)
+static int services_switch(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+			   const struct switch_request *request, struct switch_result *ret, struct error *e)
 {
 	enum teal_color color = request->color;
 	_cleanup_free_ struct before *before = calloc(count, sizeof(*before));
@@ -259,6 +260,23 @@ int switch_services(const struct tables *t, const char *state_dir, struct servic
 	}
 	for (unsigned int i = 0; i < count; i++)
 		ret[i].milliseconds = (table_clock() - began) / 1e6;
+	return error;
+}
+
+int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+		    const struct switch_request *request, struct switch_result *ret, struct error *e)
+{
+	sigset_t held, before;
+	int error;
+
+	/* Between the slot and the books an impatient ^C would leave a reboot with the old color: it has to wait. */
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &held, &before);
+	error = services_switch(t, state_dir, services, count, request, ret, e);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 
