@@ -30,7 +30,7 @@ ECHO_HEALTH="health: { type: tcp, $CHECK }"
 reload() {
 	health_config "$@"
 	teald_reload
-	log_says "$(($(log_lines) - 1))" 'was read again'
+	was_read_again
 }
 
 backend() { # SERVICE NAME FIELD, as status has it

@@ -46,7 +46,7 @@ measure() { # WHAT
 reload() { # HEALTH
 	many_config "$1" >"$LAB_DIR/teal.yaml"
 	teald_reload
-	log_says "$(($(log_lines) - 1))" 'was read again'
+	was_read_again
 }
 elapsed() { echo $((($(date +%s%N) - BEGAN) / 1000000)); }
 

@@ -24,7 +24,7 @@ NOTHING='active: blue'
 reload() {
 	words_config "$@"
 	teald_reload
-	log_says "$(($(log_lines) - 1))" 'was read again'
+	was_read_again
 }
 
 knock() { # TIMES URL: that many connections; succeeds if all get an answer

@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 reload() { # SED EXPRESSION on the configuration
 	sed -i "$1" "$LAB_DIR/teal.yaml"
 	teald_reload
-	log_says "$(($(log_lines) - 1))" 'was read again'
+	was_read_again
 }
 
 backends_of() { teal status "$1" --json | jq -r "[.services[0].colors.$2.backends[] | select(.reason == \"\").address] | join(\" \")"; }

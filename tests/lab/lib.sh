@@ -280,11 +280,11 @@ teald_stop() { teald_end TERM; }
 teald_kill9() { teald_end KILL; }
 
 teald_reload() { # and waits until it has read its configuration, or has refused it
-	local before
-	before=$(log_lines)
+	RELOAD_FROM=$(log_lines)
 	kill -HUP "$TEALD_PID"
-	eventually 15 log_says "$before" 'read again\|runs on'
+	eventually 15 log_says "$RELOAD_FROM" 'read again\|runs on'
 }
+was_read_again() { log_says "$RELOAD_FROM" 'was read again'; } # backends may have said something since
 
 teald_detach() {
 	local options
