@@ -25,14 +25,7 @@ wait_drained() { teal drain web "$1" --wait=20 --quiet 2>/dev/null; }
 
 lab_up routed
 application_make
-cat >"$LAB_DIR/teal.yaml" <<-YAML
-	devices:
-	  - { name: eth0, mode: $LAB_MODE }
-	  - { name: eth1, mode: $LAB_MODE }
-	services:
-	$(service_yaml web "$VIP:80/tcp" web | sed 's/^\t*//')
-	    health: { type: http, path: /healthz, interval: 300ms, timeout: 1s, rise: 2, fall: 3 }
-YAML
+application_config 2 3
 TEAL_COLOR=blue "$LAB_DIR/release" 1
 for each in blue1 blue2; do eventually 5 listening "$each" tcp 8080; done
 teald_start

@@ -26,14 +26,7 @@ deployments() { teal history web --json | jq '.history | length'; }
 
 lab_up routed
 application_make
-cat >"$LAB_DIR/teal.yaml" <<-YAML
-	devices:
-	  - { name: eth0, mode: $LAB_MODE }
-	  - { name: eth1, mode: $LAB_MODE }
-	services:
-	$(service_yaml web "$VIP:80/tcp" web | sed 's/^\t*//')
-	    health: { type: http, path: /healthz, interval: 300ms, timeout: 1s, rise: 1, fall: 2 }
-YAML
+application_config 1 2
 mkdir "$LAB_DIR/bin"
 cat >"$LAB_DIR/bin/teal" <<-SHELL
 	#!/bin/sh

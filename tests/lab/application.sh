@@ -138,3 +138,14 @@ requests_end() {
 }
 requests_made() { cat "$LAB_DIR"/requests-* | wc -l; }
 requests_failed() { cat "$LAB_DIR"/requests-* | grep -vc '^200 $' || true; }
+
+application_config() { # RISE FALL: of its health checks
+	cat >"$LAB_DIR/teal.yaml" <<-YAML
+		devices:
+		  - { name: eth0, mode: $LAB_MODE }
+		  - { name: eth1, mode: $LAB_MODE }
+		services:
+		$(service_yaml web "$VIP:80/tcp" web | sed 's/^\t*//')
+		    health: { type: http, path: /healthz, interval: 300ms, timeout: 1s, rise: $1, fall: $2 }
+	YAML
+}
