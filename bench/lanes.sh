@@ -5,6 +5,8 @@
 #   direct   no edge: the client is wired to the sink
 #   routing  plain routing
 #   wire     the same without super-packets, as frames travel on most wires
+#   nic      the same with NAPI and GRO on every hop, as a network card's driver delivers them
+#   redirect an XDP program that sends every frame on by the other device, untouched: what XDP itself takes on veth
 #   tc, xdp  teal
 #   nft      nftables DNAT
 #   haproxy  in tcp mode
@@ -18,6 +20,8 @@ lane_title() { # NAME
 	direct) echo "direct cable, no edge" ;;
 	routing) echo "plain routing" ;;
 	wire) echo "plain routing, no super-packets" ;;
+	nic) echo "plain routing, NAPI on every hop" ;;
+	redirect) echo "bare XDP redirect" ;;
 	tc) echo "teal, tc" ;;
 	xdp) echo "teal, XDP" ;;
 	nft) echo "nftables DNAT" ;;
@@ -29,12 +33,12 @@ lane_title() { # NAME
 
 titles() { # the first column's lane names become what people call them
 	local script='' each
-	for each in direct routing wire tc xdp nft haproxy nginx; do script+="s/^$each\t/$(lane_title "$each")\t/;"; done
+	for each in direct routing wire nic redirect tc xdp nft haproxy nginx; do script+="s/^$each\t/$(lane_title "$each")\t/;"; done
 	sed "$script"
 }
 
 target() { # LANE: the address that its client asks
-	case $1 in direct | routing | wire) echo "$SERVER" ;; *) echo "$VIP" ;; esac
+	case $1 in direct | routing | wire | nic | redirect) echo "$SERVER" ;; *) echo "$VIP" ;; esac
 }
 
 topology_servers() {
@@ -68,10 +72,24 @@ topology_servers() {
 ends() { :; }
 
 # As packets come from a physical link: whole, none larger than the link's.
-lane_physical() { # LANE
-	local each
-	for each in client sink; do on "$1-$each" ethtool -K eth0 tx off tso off gso off gro on >/dev/null; done
+device_physical() { # PLACE DEVICE
+	on "$1" ethtool -K "$2" tx off tso off gso off gro on >/dev/null
 }
+
+# A veth delivers by NAPI only what comes from a device without super-packets; else a packet takes a short cut that no
+# network card has.  So the edge's own devices decide about that.
+lane_nic() {
+	local each
+	for each in eth0 eth1; do device_physical nic-edge $each; done
+}
+
+# Whoever receives a frame finds its own link address in it already.
+lane_redirect() {
+	on redirect-client ip neighbour replace 198.51.100.1 lladdr "$(link_of redirect-sink)" dev eth0 nud permanent
+	on redirect-sink ip neighbour replace 10.0.0.1 lladdr "$(link_of redirect-client)" dev eth0 nud permanent
+	on redirect-edge "$OUT/bench" redirect eth0 eth1
+}
+link_of() { on "$1" ip -j link show eth0 | jq -r ".[0].address"; }
 
 lane_teal() { # LANE MODE
 	local dir=$LAB_DIR/$1
@@ -160,17 +178,17 @@ idle_connections() {
 }
 
 lanes_up() {
-	local each
+	local each place
 	ulimit -n 65536 2>/dev/null || true
 	lab_up servers
 	head -c 100 /dev/urandom >"$LAB_DIR/files/100"
 	head -c 102400 /dev/urandom >"$LAB_DIR/files/100k"
 	for each in $LANES; do
-		case $each in wire | xdp) lane_physical "$each" ;; esac
+		case $each in wire | nic | redirect | xdp) for place in client sink; do device_physical "$each-$place" eth0; done ;; esac
 		case $each in
 		tc) lane_teal tc tc ;;
 		xdp) lane_teal xdp native ;;
-		nft | haproxy | nginx) "lane_$each" ;;
+		nic | redirect | nft | haproxy | nginx) "lane_$each" ;;
 		esac
 		lane_servers "$each"
 		on "$each-client" curl -sf -o /dev/null --max-time 5 "http://$(target "$each"):8080/100"

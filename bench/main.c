@@ -9,6 +9,7 @@
 #include "fill.h"
 #include "live.h"
 #include "packet.h"
+#include "redirect.h"
 #include "sweep.h"
 
 static void usage(FILE *to)
@@ -16,6 +17,7 @@ static void usage(FILE *to)
 	fprintf(to, "Usage: bench packet [--flows N,N...] [--rounds N] [--shot MILLISECONDS] [--quick]\n"
 		    "       bench live [--flows N] [--rounds N] [--slice MILLISECONDS] NAME=PREFIX...\n"
 		    "       bench fill --pin-dir DIR --front DEVICE --rear DEVICE --listen A:P --backend A:P [--from N] --to N\n"
+		    "       bench redirect FRONT REAR\n"
 		    "       bench sweep FLOWS\n"
 		    "Run it by 'make bench', which makes tables and plots of what it prints.\n");
 }
@@ -130,6 +132,8 @@ int main(int argc, char **argv)
 		return live_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "fill"))
 		return fill_main(argc - 1, argv + 1);
+	if (argc == 4 && !strcmp(argv[1], "redirect"))
+		return redirect_run(argv[2], argv[3]) ? 1 : 0;
 	if (argc == 3 && !strcmp(argv[1], "sweep") && flows_parse(argv[2], flows) == 1)
 		return sweep_bench_run(flows[0]) ? 1 : 0;
 	usage(stderr);

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lab.sh"
 # shellcheck source=lanes.sh
 source "$(dirname "$0")/lanes.sh"
 
-LANES=${LANES:-direct routing wire tc xdp nft haproxy nginx}
+LANES=${LANES:-direct routing wire nic redirect tc xdp nft haproxy nginx}
 rounds=${ROUNDS:-5} seconds=1
 [ -z "$QUICK" ] || rounds=${ROUNDS:-3}
 data=$OUT/servers.tsv
@@ -99,13 +99,19 @@ shares_of() { # LANE TO COMPARE WITH, FIGURE...: medians of the rounds' ratios
 echo "## Real servers and clients"
 echo
 echo "wrk (1 thread, 64 connections), nginx, iperf3, each way across the edge in turn, $rounds rounds of $seconds s: median (quartiles)."
-echo "Client, edge and server share the machine's CPUs.  The lanes \"teal, XDP\" and \"no super-packets\" carry frames as a wire does."
+echo "Client, edge and server share the machine's CPUs.  The lanes of XDP, \"no super-packets\" and \"NAPI on every hop\" carry frames as a wire does."
 printf '\n### Requests and connections a second\n\n'
 table_of %.0f "100 B keep-alive /s" "100 B close /s" "100 KB keep-alive /s" "100 KB close /s"
 printf '\n### Share of plain routing in the same round\n\n'
 shares_of routing "100 B keep-alive /s" "100 B close /s" "100 KB keep-alive /s" "100 KB close /s" "1 stream" "8 streams"
 printf '\n### Share of plain routing without super-packets\n\n'
 shares_of wire "100 B keep-alive /s" "100 B close /s" "100 KB keep-alive /s" "100 KB close /s" "1 stream" "8 streams"
+printf '\n### Share of plain routing with NAPI on every hop\n\n'
+shares_of nic "100 B keep-alive /s" "100 B close /s" "100 KB keep-alive /s" "100 KB close /s" "1 stream" "8 streams"
+printf '\n### Share of a bare XDP redirect\n\n'
+echo "That is the most that XDP can have here: it sends every frame on as it is."
+echo
+shares_of redirect "100 B keep-alive /s" "100 B close /s" "100 KB keep-alive /s" "100 KB close /s" "1 stream" "8 streams"
 printf '\n### Latency, ms\n\n'
 table_of %.2f "100 B keep-alive p50" "100 B keep-alive p99" "100 B close p50" "100 B close p99" "100 KB keep-alive p50" "100 KB keep-alive p99"
 printf '\n### One TCP stream and eight, Gbit/s\n\n'
