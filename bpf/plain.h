@@ -24,7 +24,7 @@ static __always_inline int plain_end(void *ctx, void *data, struct rewrite *r, c
 		rewrite_send(r, hop);
 	if (hook == HOOK_XDP) {
 		rewrite_xdp_plain(data, r, ipv6);
-	} else if (rewrite_tc_plain(ctx, data, r, ipv6)) {
+	} else if (rewrite_tc_plain(ctx, data, r, hook, ipv6)) {
 		verdict_count(TEAL_DROP_REWRITE);
 		return TC_ACT_SHOT;
 	}

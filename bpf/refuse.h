@@ -34,6 +34,8 @@ static __always_inline long refuse_network(void *ctx, const struct packet *p, co
 
 	if (!address_is_mapped(&p->source)) {
 		error = refuse_swap(ctx, p->network_offset + 8, 16, hook);
+		if (hook != HOOK_XDP)
+			hop_limit_tell(ctx, p->ttl, limit);
 		return error ?: frame_store(ctx, p->network_offset + 7, &limit, 1, hook);
 	}
 	error = frame_load(ctx, p->network_offset + 8, &tail, sizeof(tail), hook);

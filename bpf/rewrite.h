@@ -2,13 +2,16 @@
 /*
  * Step 5, rewrite: one decision (struct rewrite), two appliers.  XDP owns the frame's bytes and its checksums
  * are complete.  tc must also serve packets whose checksum is still to be filled in (CHECKSUM_PARTIAL): there
- * the field holds only the pseudo-header's sum, so addresses count and ports do not; the kernel's helpers know.
+ * the field holds only the pseudo-header's sum, so addresses count and ports do not; and such as a device has summed
+ * (CHECKSUM_COMPLETE), where its sum must stay right.  The kernel's helpers know how; what is plain mostly needs none.
  */
 #ifndef TEAL_BPF_REWRITE_H
 #define TEAL_BPF_REWRITE_H
 
 #include "desk.h"
 #include "packet.h"
+
+#include <bpf/bpf_core_read.h>
 
 /* RFC 1624, equation 3: a checksum after the sum it covers has grown by `delta`, less than 2^17 times 2^15. */
 static __always_inline __u16 checksum_add(__u16 checksum, __u32 delta)
@@ -114,7 +117,7 @@ static __always_inline void rewrite_ports(struct udphdr *ports, const struct rew
 		ports->source = bpf_htons(r->source.port);
 }
 
-static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *check, const struct rewrite *r)
+static __always_inline void rewrite_transport(struct udphdr *ports, __sum16 *check, const struct rewrite *r)
 {
 	__u32 sum = 0;
 
@@ -128,6 +131,24 @@ static __always_inline void rewrite_xdp_ports(struct udphdr *ports, __sum16 *che
 	*check = checksum_add(*check, sum);
 	if (r->protocol == TEAL_UDP && !*check)
 		*check = 0xffff; /* 0 would mean "none" */
+}
+
+/*
+ * The same where the checksum is still to be filled in: the field holds the pseudo-header's sum, which knows no ports
+ * (include/linux/skbuff.h: CHECKSUM_PARTIAL).
+ */
+static __always_inline void rewrite_transport_partial(struct udphdr *ports, __sum16 *check, const struct rewrite *r)
+{
+	__u32 sum = 0;
+
+	rewrite_ports(ports, r);
+	if (r->destination.is_new)
+		sum += r->destination.address_delta;
+	if (r->source.is_new)
+		sum += r->source.address_delta;
+	*check = ~checksum_add(~*check, sum);
+	if (r->protocol == TEAL_UDP && !*check)
+		*check = 0xffff;
 }
 
 /* @link, @network  where these headers are readable */
@@ -153,7 +174,7 @@ static __always_inline void rewrite_xdp_plain(void *data, const struct rewrite *
 	struct udphdr *udp = transport;
 
 	rewrite_headers(data, network, r, ipv6);
-	rewrite_xdp_ports(udp, r->protocol == TEAL_TCP ? &tcp->check : &udp->check, r);
+	rewrite_transport(udp, r->protocol == TEAL_TCP ? &tcp->check : &udp->check, r);
 }
 
 static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite *r, const bool ipv6)
@@ -174,13 +195,13 @@ static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite
 
 		if (!tcp)
 			return -EFAULT;
-		rewrite_xdp_ports((struct udphdr *)tcp, &tcp->check, r); /* ports stand in the same place */
+		rewrite_transport((struct udphdr *)tcp, &tcp->check, r); /* ports stand in the same place */
 	} else {
 		struct udphdr *udp = pull(&c, sizeof(*udp));
 
 		if (!udp)
 			return -EFAULT;
-		rewrite_xdp_ports(udp, &udp->check, r);
+		rewrite_transport(udp, &udp->check, r);
 	}
 	return 0;
 }
@@ -218,6 +239,12 @@ static __always_inline long rewrite_tc_ipv4(struct __sk_buff *ctx, const struct 
 	return bpf_skb_store_bytes(ctx, r->network_offset + 8, &tail, sizeof(tail), 0);
 }
 
+/* IPv6 has no checksum that would balance a new hop limit: a device's own sum of the packet, where there is one, is told. */
+static __always_inline void hop_limit_tell(struct __sk_buff *ctx, __u8 old, __u8 new)
+{
+	bpf_csum_update(ctx, (__u32)(__u16)~bpf_htons(old) + bpf_htons(new));
+}
+
 /* A packet in pieces has no sum of its own that a device made; the kernel may have summed each piece. */
 static __always_inline long rewrite_tc_ipv6(struct __sk_buff *ctx, const struct rewrite *r)
 {
@@ -232,8 +259,11 @@ static __always_inline long rewrite_tc_ipv6(struct __sk_buff *ctx, const struct 
 	if (!r->is_sent || error)
 		return error;
 	error = bpf_skb_load_bytes(ctx, r->network_offset + 7, &hop_limit, 1);
+	if (error)
+		return error;
 	hop_limit--;
-	return error ?: bpf_skb_store_bytes(ctx, r->network_offset + 7, &hop_limit, 1, 0);
+	hop_limit_tell(ctx, hop_limit + 1, hop_limit);
+	return bpf_skb_store_bytes(ctx, r->network_offset + 7, &hop_limit, 1, 0);
 }
 
 static __always_inline long rewrite_tc_checksum(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
@@ -262,12 +292,13 @@ static __always_inline long rewrite_tc_checksum(struct __sk_buff *ctx, const str
 static __always_inline long rewrite_tc_ports(struct __sk_buff *ctx, const struct rewrite *r)
 {
 	const __be16 destination = bpf_htons(r->destination.port), source = bpf_htons(r->source.port);
+	const __u64 flags = r->has_no_checksum ? BPF_F_RECOMPUTE_CSUM : 0; /* as nothing else balances them then */
 	long error = 0;
 
 	if (r->destination.is_new)
-		error = bpf_skb_store_bytes(ctx, r->transport_offset + 2, &destination, sizeof(destination), 0);
+		error = bpf_skb_store_bytes(ctx, r->transport_offset + 2, &destination, sizeof(destination), flags);
 	if (r->source.is_new && !error)
-		error = bpf_skb_store_bytes(ctx, r->transport_offset, &source, sizeof(source), 0);
+		error = bpf_skb_store_bytes(ctx, r->transport_offset, &source, sizeof(source), flags);
 	return error;
 }
 
@@ -284,7 +315,7 @@ static __always_inline long rewrite_tc(struct __sk_buff *ctx, const struct rewri
 	return error;
 }
 
-/* A plain frame's headers up to the ports, as one helper's call writes them: each costs as much as all the rest of this. */
+/* A plain frame's headers up to the ports, as one helper's call writes them: each costs a third of all the rest. */
 struct plain_head {
 	__u16 pad; /* so that words stand on whole words, which a stack asks for */
 	__u16 ethernet[7];
@@ -295,9 +326,8 @@ struct plain_head {
 	};
 };
 
-/* A frame of which parse_plain() has found all headers readable.  Returns 0 or a negative errno. */
-static __always_inline long rewrite_tc_plain(struct __sk_buff *ctx, const void *data, const struct rewrite *r,
-					     const bool ipv6)
+static __always_inline long rewrite_tc_head(struct __sk_buff *ctx, const void *data, const struct rewrite *r,
+					    const bool ipv6)
 {
 	const __u32 words = (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) / sizeof(__u32);
 	const __u16 *link = r->is_sent ? (const __u16 *)r->link : data;
@@ -315,8 +345,55 @@ static __always_inline long rewrite_tc_plain(struct __sk_buff *ctx, const void *
 	else
 		rewrite_ipv4(&head.ipv4, r);
 	rewrite_ports((struct udphdr *)&head.words[words], r);
+	if (ipv6 && r->is_sent)
+		hop_limit_tell(ctx, 1, 0);
 	error = bpf_skb_store_bytes(ctx, 0, head.ethernet, sizeof(head.ethernet) + (words + 1) * sizeof(__u32), 0);
 	return error || r->has_no_checksum ? error : rewrite_tc_checksum(ctx, r, ipv6);
+}
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym; /* since Linux 6.2 */
+
+/* Whether the kernel has it: said by whoever loads the programs, and a constant from then on. */
+const volatile bool kernel_shows_packet;
+
+/*
+ * The same written in place, without a helper, where the program can see how the packet's checksum stands.
+ * Returns false and has done nothing where it cannot, or where a device's own sum must be told of every change.
+ */
+static __always_inline bool rewrite_tc_direct(struct __sk_buff *ctx, void *data, const struct rewrite *r, const bool ipv6)
+{
+	void *network = data + sizeof(struct ethhdr);
+	void *transport = network + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	struct tcphdr *tcp = transport;
+	struct udphdr *udp = transport;
+	__sum16 *check = r->protocol == TEAL_TCP ? &tcp->check : &udp->check;
+	struct sk_buff *packet;
+	__u64 state;
+
+	if (!kernel_shows_packet)
+		return false;
+	packet = bpf_cast_to_kern_ctx(ctx);
+	state = BPF_CORE_READ_BITFIELD(packet, ip_summed);
+	if (state == CHECKSUM_COMPLETE)
+		return false;
+	rewrite_headers(data, network, r, ipv6);
+	if (state == CHECKSUM_PARTIAL)
+		rewrite_transport_partial(udp, check, r);
+	else
+		rewrite_transport(udp, check, r);
+	return true;
+}
+
+/*
+ * A frame of which parse_plain() has found all headers readable.  At egress every packet of the host's own would have to pay
+ * for what makes packets writable in place, so there it is not done.  Returns 0 or a negative errno.
+ */
+static __always_inline long rewrite_tc_plain(struct __sk_buff *ctx, void *data, const struct rewrite *r,
+					     const enum hook hook, const bool ipv6)
+{
+	if (hook == HOOK_TC_INGRESS && rewrite_tc_direct(ctx, data, r, ipv6))
+		return 0;
+	return rewrite_tc_head(ctx, data, r, ipv6);
 }
 
 /* Returns 0 or a negative errno: then the packet may be half changed. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The few kernel types that the programs need, so that a build needs no BTF of the build host.
- * The packet headers and the contexts below are the kernel's user-space ABI; of struct bpf_map and
- * struct bpf_iter_meta only the named members are used, and libbpf finds their place in the running kernel (CO-RE).
+ * The packet headers and the contexts below are the kernel's user-space ABI; of struct bpf_map,
+ * struct bpf_iter_meta and struct sk_buff only the named members are used, and libbpf finds their place in the running kernel (CO-RE).
  */
 #ifndef TEAL_VMLINUX_H
 #define TEAL_VMLINUX_H
@@ -235,6 +235,17 @@ struct bpf_fib_lookup {
 
 struct bpf_map {
 	__u32 max_entries;
+} __attribute__((preserve_access_index));
+
+enum {
+	CHECKSUM_NONE,	      /* the field is complete, */
+	CHECKSUM_UNNECESSARY, /* and known to be right */
+	CHECKSUM_COMPLETE,    /* and a device has summed the packet besides */
+	CHECKSUM_PARTIAL,     /* the field holds the pseudo-header's sum: the rest is still to be done */
+};
+
+struct sk_buff {
+	__u8 ip_summed : 2;
 } __attribute__((preserve_access_index));
 
 struct seq_file;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab.h"
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "teal.skel.h"
 
 #include <arpa/inet.h>
@@ -198,6 +199,7 @@ static int load(struct lab *lab)
 
 	/* On a machine that is too busy for that, the programs ask the kernel's coarse clock, as teald has them do. */
 	clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
+	lab->bpf->rodata->kernel_shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
 	error = teal_bpf__load(lab->bpf);
 	if (error) {
 		lab_close(lab);
@@ -357,6 +359,8 @@ int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, st
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->length, .data_out = out,
 		    .data_size_out = sizeof(out));
 
+	if (hook != LAB_XDP && lab->is_summed)
+		run.flags = BPF_F_TEST_SKB_CHECKSUM_COMPLETE;
 	run.ctx_in = hook == LAB_XDP ? (void *)&xdp : (void *)&skb;
 	run.ctx_size_in = hook == LAB_XDP ? sizeof(xdp) : sizeof(skb);
 	if (bpf_prog_test_run_opts(bpf_program__fd(programs[hook]), &run))
@@ -364,6 +368,17 @@ int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, st
 	memcpy(frame->bytes, out, run.data_size_out);
 	frame->length = run.data_size_out;
 	return (int)run.retval;
+}
+
+bool lab_can_sum(struct lab *lab)
+{
+	struct frame frame = { .length = 64 };
+	int answer;
+
+	lab->is_summed = true;
+	answer = lab_run(lab, LAB_TC_INGRESS, network_device(FRONT), 0, &frame);
+	lab->is_summed = false;
+	return answer >= -1;
 }
 
 int lab_sweep(struct lab *lab, bool ipv6)

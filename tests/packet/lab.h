@@ -24,6 +24,7 @@ struct lab {
 	bool small;			/* its flow tables hold only LAB_SMALL_ROWS */
 	bool is_filled;
 	bool is_changed; /* by a row, other than what packets write */
+	bool is_summed;	 /* tc: packets come with a device's sum, and whoever does not keep it right is told on */
 	struct ring_buffer *events;
 };
 #define LAB_SMALL_ROWS 4
@@ -134,6 +135,9 @@ void lab_look(struct lab *lab, struct lab_picture *picture);
  * Returns what the program returned, or -errno (below -1) if the kernel did not run it.
  */
 int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, struct frame *frame);
+
+/* Whether the kernel can run packets with a device's sum. */
+bool lab_can_sum(struct lab *lab);
 
 /* Runs the sweep over a family's flows to its end.  Returns 0 or -errno. */
 int lab_sweep(struct lab *lab, bool ipv6);

@@ -28,6 +28,7 @@ static const struct rows *const all[] = { &rows_tcp,     &rows_ends,	 &rows_reus
 static struct lab lab, small_lab;
 static struct test tests[8192];
 static int count;
+static bool can_sum;
 
 /* CUnit calls tests without arguments: which one it is, the handle tells. */
 static void run_test(void)
@@ -39,8 +40,8 @@ static void run_test(void)
 
 static void add_tests(CU_pSuite suite, const struct row *row, const char *word)
 {
-	for (int i = 0; i < 8; i++) {
-		const struct combination combination = { i & 1, i & 4, i & 2 ? LAB_TC_INGRESS : LAB_XDP };
+	for (int i = 0; i < (can_sum ? 12 : 8); i++) {
+		const struct combination combination = { i & 1, i & 2, i & 4 ? LAB_XDP : LAB_TC_INGRESS, i & 8 };
 		struct test *test = &tests[count];
 		char name[400], where[64];
 
@@ -88,6 +89,9 @@ int main(int argc, char **argv)
 	open_labs();
 	if (!*word)
 		lab_print_programs(&lab);
+	can_sum = lab_can_sum(&lab);
+	if (!can_sum)
+		printf("packet: this kernel cannot run packets that a device has summed: no rows \"tc with sums\"\n");
 	if (CU_initialize_registry())
 		return 1;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {

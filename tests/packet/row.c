@@ -49,7 +49,10 @@ void run_complain(void *context, const char *format, ...)
 void row_name(const struct combination *combination, char *name, size_t size)
 {
 	snprintf(name, size, "%s, %s, %s", combination->ipv6 ? "ipv6" : "ipv4",
-		 combination->hook == LAB_XDP ? "xdp" : "tc", combination->stack ? "stack" : "straight");
+		 combination->summed	     ? "tc with sums" :
+		 combination->hook == LAB_XDP ? "xdp" :
+						"tc",
+		 combination->stack ? "stack" : "straight");
 }
 
 bool row_applies(const struct row *row, const struct combination *combination)
@@ -254,6 +257,7 @@ void row_run(struct lab *lab, const struct row *row, const struct combination *c
 	run = (struct run){ .lab = lab, .row = row, .combination = combination, .protocol = row->udp ? UDP : TCP };
 	run_where[0] = '\0';
 	network_cpu(-1);
+	lab->is_summed = combination->summed;
 	lab_reset(lab, !combination->stack);
 	if (row->run) {
 		row->run(lab, row, combination);

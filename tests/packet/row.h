@@ -117,6 +117,7 @@ enum {
 struct combination {
 	bool ipv6, stack;
 	enum lab_hook hook; /* LAB_XDP or LAB_TC_INGRESS */
+	bool summed;	    /* tc: a device has summed the packets (CHECKSUM_COMPLETE) */
 };
 
 enum { ROW_STEPS = 12, SOURCE_PORT = 2000 };

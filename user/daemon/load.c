@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/kernel.h"
 #include "daemon/log.h"
 #include "table/table.h"
 #include "teal.skel.h"
@@ -201,6 +202,7 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 		return error_set(e, EXIT_FAILED, errno, "cannot open the programs: %s", strerror(errno));
 	if (clock_measure(&bpf->rodata->clock_tick, &bpf->rodata->clock_origin))
 		log_warning("the kernel's ticks could not be timed, so its coarse clock is asked: every packet takes longer");
+	bpf->rodata->kernel_shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
 	error = maps_prepare(bpf, pin_dir, config, e);
 	if (!error) {
 		complaint[0] = '\0';
