@@ -9,6 +9,7 @@
 #define TEAL_BPF_FORWARD_H
 
 #include "clock.h"
+#include "desk.h"
 #include "dispatch.h"
 #include "maps.h"
 #include "packet.h"
@@ -101,6 +102,32 @@ __noinline int nexthop_ask_tc(struct __sk_buff *ctx, struct teal_nexthop *hop, c
 			      bool back)
 {
 	return hop && backend ? nexthop_ask(ctx, hop, backend, back, ctx->ifindex, HOOK_TC_INGRESS) : 0;
+}
+
+/* tc ingress: straight out of the device.  Its egress sees the packet at once, on this CPU: that need not look at it again. */
+static __always_inline int tc_send(__u32 device)
+{
+	struct desk *desk = desk_get();
+
+	if (desk)
+		desk->sent_by = device;
+	return bpf_redirect(device, 0);
+}
+
+/*
+ * tc egress: whether that is the packet.  Whatever the stack sends has a route, and what ingress sends has none: so a note that
+ * was left behind, as of a device that was down, keeps no other packet from being looked at.
+ */
+static __always_inline bool tc_was_sent(struct __sk_buff *ctx)
+{
+	struct desk *desk = desk_get();
+	struct sk_buff *packet;
+
+	if (!desk || desk->sent_by != ctx->ifindex)
+		return false;
+	desk->sent_by = 0;
+	packet = kernel_packet(ctx);
+	return packet && !packet->_skb_refdst;
 }
 
 static __always_inline bool nexthop_is_fresh(const struct teal_nexthop *hop, const struct packet *p)

@@ -4,6 +4,7 @@
 #define TEAL_BPF_PACKET_H
 
 #include "teal/tables.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -128,6 +129,17 @@ static __always_inline __u32 frame_length(void *ctx, const enum hook hook)
 	{                                                                                                         \
 		return hook == HOOK_XDP ? step##_xdp(ctx, a) : step##_tc(ctx, a);                                 \
 	}
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym; /* since Linux 6.2 */
+
+/* Whether the kernel has it: said by whoever loads the programs, and a constant from then on. */
+const volatile bool kernel_shows_packet;
+
+/* tc: what the kernel knows of the packet and the context does not say, to be read; or NULL. */
+static __always_inline struct sk_buff *kernel_packet(struct __sk_buff *ctx)
+{
+	return kernel_shows_packet ? bpf_cast_to_kern_ctx(ctx) : NULL;
+}
 
 /* The next `size` bytes, or NULL when the packet ends before that. */
 static __always_inline void *pull(struct cursor *c, __u32 size)

@@ -31,7 +31,9 @@ static __always_inline int plain_end(void *ctx, void *data, struct rewrite *r, c
 	verdict_count(verdict);
 	if (!hop)
 		return hook == HOOK_XDP ? (int)XDP_PASS : (int)TC_ACT_UNSPEC;
-	return hook == HOOK_XDP && hop->transmit ? (int)XDP_TX : (int)bpf_redirect(hop->to_device, 0);
+	if (hook != HOOK_XDP)
+		return tc_send(hop->to_device);
+	return hop->transmit ? (int)XDP_TX : (int)bpf_redirect(hop->to_device, 0);
 }
 
 static __always_inline int plain_in(void *ctx, void *data, const struct packet *p, const struct teal_service *service,

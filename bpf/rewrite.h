@@ -11,8 +11,6 @@
 #include "desk.h"
 #include "packet.h"
 
-#include <bpf/bpf_core_read.h>
-
 /* RFC 1624, equation 3: a checksum after the sum it covers has grown by `delta`, less than 2^17 times 2^15. */
 static __always_inline __u16 checksum_add(__u16 checksum, __u32 delta)
 {
@@ -351,11 +349,6 @@ static __always_inline long rewrite_tc_head(struct __sk_buff *ctx, const void *d
 	return error || r->has_no_checksum ? error : rewrite_tc_checksum(ctx, r, ipv6);
 }
 
-extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym; /* since Linux 6.2 */
-
-/* Whether the kernel has it: said by whoever loads the programs, and a constant from then on. */
-const volatile bool kernel_shows_packet;
-
 /*
  * The same written in place, without a helper, where the program can see how the packet's checksum stands.
  * Returns false and has done nothing where it cannot, or where a device's own sum must be told of every change.
@@ -367,12 +360,11 @@ static __always_inline bool rewrite_tc_direct(struct __sk_buff *ctx, void *data,
 	struct tcphdr *tcp = transport;
 	struct udphdr *udp = transport;
 	__sum16 *check = r->protocol == TEAL_TCP ? &tcp->check : &udp->check;
-	struct sk_buff *packet;
+	struct sk_buff *packet = kernel_packet(ctx);
 	__u64 state;
 
-	if (!kernel_shows_packet)
+	if (!packet)
 		return false;
-	packet = bpf_cast_to_kern_ctx(ctx);
 	state = BPF_CORE_READ_BITFIELD(packet, ip_summed);
 	if (state == CHECKSUM_COMPLETE)
 		return false;

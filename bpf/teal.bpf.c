@@ -55,7 +55,7 @@ int teal_ingress(struct __sk_buff *ctx)
 SEC("tc")
 int teal_egress(struct __sk_buff *ctx)
 {
-	int action = plain_egress(ctx);
+	int action = tc_was_sent(ctx) ? (int)TC_ACT_UNSPEC : plain_egress(ctx);
 
 	if (action != NOT_PLAIN)
 		return action;

@@ -237,7 +237,7 @@ static __always_inline int tc_action(const struct packet *p, enum teal_verdict v
 	if (verdict == TEAL_SENT_OUT) /* its next hop is still to be found */
 		return bpf_redirect_neigh(p->out, NULL, 0, 0);
 	/* What is refused on its way out goes back in. */
-	return bpf_redirect(p->out, hook == HOOK_TC_EGRESS ? BPF_F_INGRESS : 0);
+	return hook == HOOK_TC_EGRESS ? bpf_redirect(p->out, BPF_F_INGRESS) : tc_send(p->out);
 }
 
 static __always_inline int whole_family(void *ctx, const enum hook hook, const bool ipv6)

@@ -245,6 +245,7 @@ enum {
 };
 
 struct sk_buff {
+	__u64 _skb_refdst; /* its route */
 	__u8 ip_summed : 2;
 } __attribute__((preserve_access_index));
 

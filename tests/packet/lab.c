@@ -199,7 +199,8 @@ static int load(struct lab *lab)
 
 	/* On a machine that is too busy for that, the programs ask the kernel's coarse clock, as teald has them do. */
 	clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
-	lab->bpf->rodata->kernel_shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
+	lab->shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
+	lab->bpf->rodata->kernel_shows_packet = lab->shows_packet;
 	error = teal_bpf__load(lab->bpf);
 	if (error) {
 		lab_close(lab);

@@ -24,6 +24,7 @@ struct lab {
 	bool small;			/* its flow tables hold only LAB_SMALL_ROWS */
 	bool is_filled;
 	bool is_changed; /* by a row, other than what packets write */
+	bool shows_packet; /* the programs can see what the kernel knows of a packet */
 	bool is_summed;	 /* tc: packets come with a device's sum, and whoever does not keep it right is told on */
 	struct ring_buffer *events;
 };

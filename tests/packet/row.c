@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <CUnit/CUnit.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,7 +257,7 @@ void row_run(struct lab *lab, const struct row *row, const struct combination *c
 
 	run = (struct run){ .lab = lab, .row = row, .combination = combination, .protocol = row->udp ? UDP : TCP };
 	run_where[0] = '\0';
-	network_cpu(-1);
+	network_cpu(row->run ? -1 : sched_getcpu()); /* what is sent leaves by the same CPU */
 	lab->is_summed = combination->summed;
 	lab_reset(lab, !combination->stack);
 	if (row->run) {

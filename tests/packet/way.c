@@ -23,11 +23,20 @@ static bool is_turned(const struct run *run, enum lab_hook hook, enum teal_verdi
 	return hook != LAB_XDP || (!run->combination->stack && device != BARE);
 }
 
+/* By which device what is sent leaves. */
+static enum device sent_by(const struct run *run, enum lab_hook hook, enum teal_verdict verdict)
+{
+	const struct step *step = run->step;
+
+	if (is_turned(run, hook, verdict))
+		return network_host(step->from)->device;
+	return network_host(run->way_back ? step->to : step->becomes)->device;
+}
+
 /* What a program returns for a verdict. */
 static int action_of(const struct run *run, enum lab_hook hook, enum teal_verdict verdict)
 {
 	const struct step *step = run->step;
-	enum device out = network_host(run->way_back ? step->to : step->becomes)->device;
 
 	if (verdict_is(verdict, "PASS"))
 		return hook == LAB_XDP ? XDP_PASS : TC_ACT_UNSPEC;
@@ -37,7 +46,7 @@ static int action_of(const struct run *run, enum lab_hook hook, enum teal_verdic
 		return TC_ACT_REDIRECT;
 	if (verdict_is(verdict, "REFUSE"))
 		return XDP_TX;
-	return out == network_host(step->from)->device ? XDP_TX : XDP_REDIRECT;
+	return sent_by(run, hook, verdict) == network_host(step->from)->device ? XDP_TX : XDP_REDIRECT;
 }
 
 /* The flow has a new source port: which one, the pending row tells. */
@@ -83,6 +92,20 @@ static void run_program(struct run *run, enum lab_hook hook, enum device device,
 	if (!run->step->damage && run->step->repeat == ONCE && !run->step->packet.no_checksum)
 		verify_checksums(frame->bytes, frame->length, run_complain, run);
 	*plan = after;
+}
+
+/* What tc ingress has sent passes the egress of the device that it is sent by, which has nothing to do with it any more. */
+static void run_sent(struct run *run, enum device device, struct frame *frame)
+{
+	const struct frame sent = *frame;
+	const int got = lab_run(run->lab, LAB_TC_EGRESS, network_device(device), run->step->segment, frame);
+
+	strncat(run_where, "sent: ", sizeof(run_where) - strlen(run_where) - 1);
+	if (got != TC_ACT_UNSPEC)
+		run_complain(run, "action: expected %d, got %d", TC_ACT_UNSPEC, got);
+	verify_same(sent.bytes, sent.length, frame->bytes, frame->length, run_complain, run);
+	if (!run->lab->shows_packet)
+		run->want.verdicts[TEAL_PASS_NOT_OURS]++;
 }
 
 static struct teal_counters *want_counters(struct run *run, enum host host)
@@ -173,6 +196,8 @@ void run_frame(struct run *run, struct frame *frame, const struct plan *plan, en
 		strncat(run_where, "at tc egress: ", sizeof(run_where) - strlen(run_where) - 1);
 		run_program(run, LAB_TC_EGRESS, way_out(run), at_egress(run, verdict), frame, &now);
 	}
+	if (!run->failed && run->first == LAB_TC_INGRESS && action_of(run, run->first, verdict) == TC_ACT_REDIRECT)
+		run_sent(run, sent_by(run, run->first, verdict), frame);
 	expect_counts(run, run->sent.packet);
 	lab_look(run->lab, &run->after);
 	run_compare_counts(run);
