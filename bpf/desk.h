@@ -43,7 +43,6 @@ struct desk {
 	struct packet packet;
 	struct choice choice; /* flow_enter()'s */
 	struct rewrite rewrite;
-	__u32 sent_by; /* tc: the device that the last packet was handed to, until that device's egress has seen it */
 };
 
 struct {

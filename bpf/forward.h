@@ -9,7 +9,6 @@
 #define TEAL_BPF_FORWARD_H
 
 #include "clock.h"
-#include "desk.h"
 #include "dispatch.h"
 #include "maps.h"
 #include "packet.h"
@@ -104,13 +103,21 @@ __noinline int nexthop_ask_tc(struct __sk_buff *ctx, struct teal_nexthop *hop, c
 	return hop && backend ? nexthop_ask(ctx, hop, backend, back, ctx->ifindex, HOOK_TC_INGRESS) : 0;
 }
 
+/* tc, a CPU: the device that the last packet was sent by, until that device's egress has seen it.  Not pinned: nobody else's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} sent_by SEC(".maps");
+
 /* tc ingress: straight out of the device.  Its egress sees the packet at once, on this CPU: that need not look at it again. */
 static __always_inline int tc_send(__u32 device)
 {
-	struct desk *desk = desk_get();
+	__u32 only = 0, *note = bpf_map_lookup_elem(&sent_by, &only);
 
-	if (desk)
-		desk->sent_by = device;
+	if (note)
+		*note = device;
 	return bpf_redirect(device, 0);
 }
 
@@ -120,12 +127,12 @@ static __always_inline int tc_send(__u32 device)
  */
 static __always_inline bool tc_was_sent(struct __sk_buff *ctx)
 {
-	struct desk *desk = desk_get();
+	__u32 only = 0, *note = bpf_map_lookup_elem(&sent_by, &only);
 	struct sk_buff *packet;
 
-	if (!desk || desk->sent_by != ctx->ifindex)
+	if (!note || *note != ctx->ifindex)
 		return false;
-	desk->sent_by = 0;
+	*note = 0;
 	packet = kernel_packet(ctx);
 	return packet && !packet->_skb_refdst;
 }

@@ -71,6 +71,8 @@ static bool run(const struct input *input, struct outcome *o)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = input->bytes, .data_size_in = input->length, .data_out = o->bytes,
 		    .data_size_out = sizeof(o->bytes));
 
+	if (input->hook == LAB_TC_EGRESS)
+		lab_forget_sent(&world_lab);
 	opts.ctx_in = input->hook == LAB_XDP ? (void *)&xdp : (void *)&skb;
 	opts.ctx_size_in = input->hook == LAB_XDP ? sizeof(xdp) : sizeof(skb);
 	if (bpf_prog_test_run_opts(bpf_program__fd(programs[input->hook]), &opts))

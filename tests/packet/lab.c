@@ -371,6 +371,11 @@ int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, st
 	return (int)run.retval;
 }
 
+void lab_forget_sent(struct lab *lab)
+{
+	clear_per_cpu(lab->bpf->maps.sent_by, 1);
+}
+
 bool lab_can_sum(struct lab *lab)
 {
 	struct frame frame = { .length = 64 };

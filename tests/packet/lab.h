@@ -137,6 +137,9 @@ void lab_look(struct lab *lab, struct lab_picture *picture);
  */
 int lab_run(struct lab *lab, enum lab_hook hook, __u32 device, __u16 segment, struct frame *frame);
 
+/* tc egress takes the next packet for the host's own, whatever ingress has sent before. */
+void lab_forget_sent(struct lab *lab);
+
 /* Whether the kernel can run packets with a device's sum. */
 bool lab_can_sum(struct lab *lab);
 
