@@ -101,8 +101,8 @@ answers() { # COLOR [URL]: does every one of ten connections get that color?
 	done
 }
 
-switch_command() { # SERVICE: as traffic wants it
-	echo "$TEAL switch $1 %s --quiet --pin-dir $LAB_PINS --state-dir $LAB_STATE"
+switch_command() { # SERVICE: as traffic wants it, with a backslash before each space of a path
+	echo "${TEAL// /\\ } switch $1 %s --quiet --pin-dir $LAB_PINS --state-dir $LAB_STATE"
 }
 
 # load SERVICE OPTIONS...: connections to one of echo, echo6, udp, udp6, and whatever the options want.  Succeeds if

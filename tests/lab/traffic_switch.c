@@ -25,15 +25,35 @@ static int namespace = -1, complaint = -1;
 static int64_t begun, step;
 static unsigned int wanted;
 
-/* Splits at spaces.  There is no shell, so there is nothing to quote with. */
+/* Ends the word that begins at TEXT, whose backslashes each take a space (or a backslash) into it, and returns what
+ * is behind it, or NULL at the end. */
+static char *word_end(char *text)
+{
+	char *to = text;
+
+	for (; *text && *text != ' '; text++) {
+		if (*text == '\\' && text[1])
+			text++;
+		*to++ = *text;
+	}
+	text = *text ? text + 1 : NULL;
+	*to = '\0';
+	return text;
+}
+
+/* Splits at spaces.  There is no shell, and only a backslash to quote with. */
 static void words_split(const char *command)
 {
-	char *copy = strdup(command), *rest, *word;
+	char *rest = strdup(command), *word;
 	unsigned int count = 0;
 
-	for (word = copy ? strtok_r(copy, " ", &rest) : NULL; word && count < WORDS; word = strtok_r(NULL, " ", &rest))
-		words[count++] = word;
-	if (!count || word)
+	while (rest && count < WORDS) {
+		word = rest;
+		rest = word_end(word);
+		if (*word)
+			words[count++] = word;
+	}
+	if (!count || rest)
 		die("the switch command has no words, or more than %d", WORDS);
 }
 
