@@ -7,6 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 VERSION := 0.1.0
 B := build
 Q := $(if $(V),,@)
+QUIETLY := --no-print-directory $(if $(V),,--silent)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(B)/%,%,$@);)
 
 CC ?= cc
@@ -15,7 +16,8 @@ CC := cc
 endif
 CLANG ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# Where there is no sudo, what needs root says so itself.
+SUDO := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -68,13 +70,13 @@ deps:
 # What needs installing is installed first, then make begins anew, so that pkg-config is asked again.
 demo:
 	$(Q)dist/packages build demo
-	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/traffic
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(B)/tests/traffic
 	$(Q)$(SUDO) env KEEP="$(KEEP)" tests/lab/demo
 
 check:
 	$(Q)dist/packages build check
 	$(Q)dist/packages examples || echo "the tests of dist/examples that need these are skipped"
-	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(TESTS)
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(TESTS)
 	$(Q)$(SUDO) tests/run
 
 unit packet lab: $(PROGRAMS) $(TESTS)
@@ -82,24 +84,24 @@ unit packet lab: $(PROGRAMS) $(TESTS)
 
 soak:
 	$(Q)dist/packages build check
-	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(TESTS)
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(TESTS)
 	$(Q)$(SUDO) env SOAK=1 tests/run lab
 
 fuzz:
 	$(Q)dist/packages build check
-	$(Q)$(MAKE) --no-print-directory $(B)/tests/fuzz-tests
+	$(Q)$(MAKE) $(QUIETLY) $(B)/tests/fuzz-tests
 	$(Q)$(SUDO) $(B)/tests/fuzz-tests --inputs $(or $(FUZZ),10000000) $(if $(SEED),--seed $(SEED)) \
 		--jobs $$(nproc) --findings $(B)/fuzz tests/fuzz/corpus/*.txt
 
 kernels:
 	$(Q)dist/packages build kernels
-	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/packet-tests $(B)/tests/traffic
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(B)/tests/packet-tests $(B)/tests/traffic
 	$(Q)tests/kernels/run
 
 # BENCH=packet|live|servers|switch|growth: one part; QUICK=1, ROUNDS=n, FLOWS=1,4096: see docs/performance.md.
 bench:
 	$(Q)dist/packages build check bench
-	$(Q)$(MAKE) --no-print-directory $(PROGRAMS) $(B)/tests/traffic $(B)/bench/bench
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(B)/tests/traffic $(B)/bench/bench
 	$(Q)$(SUDO) env QUICK="$(QUICK)" ROUNDS="$(ROUNDS)" FLOWS="$(FLOWS)" bench/run $(BENCH)
 
 # The kernel's side: one object, then its skeleton.
@@ -155,17 +157,19 @@ lint: export LINT_CFLAGS = $(ALL_CFLAGS) -I. -I$(B)/bench
 lint: export LINT_BPF_CFLAGS = $(BPF_CFLAGS)
 lint:
 	$(Q)dist/packages build lint
-	$(Q)$(MAKE) --no-print-directory $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h $(BENCH_SKELETONS)
+	$(Q)$(MAKE) $(QUIETLY) $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h $(BENCH_SKELETONS)
 	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
-install: all
-	install -D -m 755 $(B)/teald $(DESTDIR)$(PREFIX)/sbin/teald
-	install -D -m 755 $(B)/teal $(DESTDIR)$(PREFIX)/sbin/teal
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' dist/teald.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/teald.service
+# As 'demo' does; elsewhere than on Debian it takes what is there.
+install:
+	$(Q)! command -v apt-get >/dev/null || dist/packages build
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(PROGRAMS)
+	sed 's|@PREFIX@|$(PREFIX)|' dist/teald.service > $(B)/teald.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(B)/teald.service
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/teal.8 docs/teald.8
-	install -D -m 644 docs/teal.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/teal.yaml.5
-	install -D -m 644 dist/teal.yaml $(DESTDIR)$(PREFIX)/share/doc/teal/teal.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/teal.yaml.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/teal dist/teal.yaml
 
 uninstall:
 	cd $(DESTDIR)$(PREFIX) && rm -f sbin/teald sbin/teal lib/systemd/system/teald.service \
