@@ -61,11 +61,11 @@ help:
 		'make bench      measure it beside what people would use instead; report in build/bench (BENCH=name: one part)' \
 		'make lint       clang-tidy, cppcheck, shellcheck' \
 		'make install    into $$(DESTDIR)$$(PREFIX)' \
-		'make deps       install what the build and the tests need (apt)' \
+		'make deps       install what the build needs (apt); what needs more installs it itself' \
 		'make clean      remove build/'
 
 deps:
-	$(Q)dist/packages
+	$(Q)dist/packages build
 
 # What needs installing is installed first, then make begins anew, so that pkg-config is asked again.
 demo:
@@ -106,6 +106,7 @@ bench:
 
 # The kernel's side: one object, then its skeleton.
 $(B)/%.bpf.o: %.bpf.c
+	$(Q)command -v $(CLANG) >/dev/null || { echo "the build needs clang and some libraries: install them by 'make deps'" >&2; exit 1; }
 	$(call say,CLANG)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(B)/bpf/teal.skel.h: $(B)/bpf/teal.bpf.o
