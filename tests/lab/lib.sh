@@ -169,7 +169,7 @@ lab_end() { # at EXIT without finish: something broke off
 	local status=$?
 	set +e
 	trap '' INT TERM
-	[ "$status" = 0 ] || [ ! -s "$LAB_DIR/teald.log" ] || {
+	[ "$status" = 0 ] || [ "$status" = 130 ] || [ ! -s "$LAB_DIR/teald.log" ] || {
 		echo "the last lines of teald's log:"
 		tail -n 15 "$LAB_DIR/teald.log" | sed 's/^/    /'
 	}
