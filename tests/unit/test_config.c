@@ -227,7 +227,7 @@ static void what_is_no_file_is_refused(void)
 		const char *error;
 	} rows[] = {
 		{ "missing", -ENOENT,
-		  "cannot be read (No such file or directory): make it readable, or name another file with --config" },
+		  "there is no such file: write it (teal.yaml(5) has an example), or name another one with --config" },
 		{ "", -EISDIR, "is not a regular file: name the configuration file itself with --config" },
 		{ "fifo", -EINVAL, "is not a regular file: name the configuration file itself with --config" },
 		{ "teal.yaml/x", -ENOTDIR,

@@ -117,20 +117,20 @@ static int width(const char *text)
 	return columns;
 }
 
-static void cell_print(const char *text, int room, bool right, bool last)
+/* Prints a cell after @blank columns of space, and returns how many are to come before the next one, if there is one. */
+static int cell_print(const char *text, int room, bool right, int blank)
 {
 	int space = room - width(text);
 
-	if (right)
-		printf("%*s%s", space, "", text);
-	else
-		printf("%s%*s", text, last ? 0 : space, "");
-	fputs(last ? "" : "  ", stdout);
+	if (!*text)
+		return blank + room + 2;
+	printf("%*s%s", blank + (right ? space : 0), "", text);
+	return (right ? 0 : space) + 2;
 }
 
 void grid_print(struct grid *grid, int indent)
 {
-	int *room = calloc(grid->columns, sizeof(*room));
+	int *room = calloc(grid->columns, sizeof(*room)), blank = 0;
 
 	if (!room)
 		abort();
@@ -143,13 +143,14 @@ void grid_print(struct grid *grid, int indent)
 	for (unsigned int i = 0; i < grid->columns; i++) {
 		bool right = *grid->headings[i] == '>';
 
-		cell_print(grid->headings[i] + right, room[i], right, i + 1 == grid->columns);
+		blank = cell_print(grid->headings[i] + right, room[i], right, blank);
 	}
 	printf("%s\n", style_none());
 	for (unsigned int r = 0; r < grid->count; r++) {
 		printf("%*s%s", indent, "", grid->rows[r].style);
+		blank = 0;
 		for (unsigned int i = 0; i < grid->columns; i++)
-			cell_print(grid->rows[r].cells[i], room[i], *grid->headings[i] == '>', i + 1 == grid->columns);
+			blank = cell_print(grid->rows[r].cells[i], room[i], *grid->headings[i] == '>', blank);
 		printf("%s\n", *grid->rows[r].style ? style_none() : "");
 		for (unsigned int i = 0; i < grid->columns; i++)
 			free(grid->rows[r].cells[i]);

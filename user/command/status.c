@@ -234,14 +234,15 @@ static void color_rows(struct grid *grid, const json_t *service, const char *col
 	if (!json_array_size(backends))
 		grid_add(grid, style, (const char *[]){ active ? "▶" : " ", color, "no backends", "", "", "", "" });
 	json_array_foreach (backends, i, backend) {
-		const char *address, *health;
+		const char *address, *health, *shown;
 		char words[TEAL_REASON_SIZE + CELL_SIZE];
 		json_int_t live, opened;
 
 		json_unpack((json_t *)backend, "{s:s, s:I, s:I, s:s}", "address", &address, "flows", &live, "connections",
 			    &opened, "health", &health);
+		shown = json_is_null(json_object_get(backend, "checked_at")) ? "not checked" : health;
 		grid_add(grid, strcmp(health, "down") ? style : style_bad(),
-			 (const char *[]){ active && !i ? "▶" : " ", i ? "" : color, address, health,
+			 (const char *[]){ active && !i ? "▶" : " ", i ? "" : color, address, shown,
 					   number_format(live, flows), number_format(opened, connections),
 					   health_words(backend, words, sizeof(words)) });
 	}

@@ -74,6 +74,11 @@ static int text_read(struct config_source *source)
 	struct stat status;
 	int size;
 
+	if (fd < 0 && errno == ENOENT)
+		return error_set(source->e, EXIT_FAILED, ENOENT,
+				 "%s: there is no such file: write it (teal.yaml(5) has an example), or name another one "
+				 "with --config",
+				 source->file);
 	if (fd < 0 || fstat(fd, &status))
 		return error_set(source->e, EXIT_FAILED, errno,
 				 "%s: cannot be read (%s): make it readable, or name another file "
