@@ -59,6 +59,8 @@ int doctor_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 		fatal++;
 	}
 	count = host_check(config, findings);
+	if (config && count < FINDINGS_MAX)
+		count += listen_check(config, findings + count);
 	for (unsigned int i = 0; i < count; i++) {
 		finding_add(list, findings[i].level, findings[i].what, findings[i].mend);
 		fatal += findings[i].level == FINDING_FATAL;

@@ -119,8 +119,8 @@ static int map_prepare(struct bpf_map *map, const char *path, __u32 rows, struct
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != bpf_map__type(map) ||
 	    info.key_size != bpf_map__key_size(map) || info.value_size != bpf_map__value_size(map))
 		return error_set(e, EXIT_FAILED, EPROTO,
-				 "%s was made by another version of teal: take its tables away with that version's 'teald "
-				 "--detach', and start anew",
+				 "%s was made by another version of teal: use that one, or take its tables away, with the "
+				 "connections they carry, by 'teald --detach', and start anew",
 				 path);
 	return bpf_map__reuse_fd(map, fd);
 }
@@ -167,8 +167,8 @@ static int meta_write(struct teal_bpf *bpf, const struct config *config, struct 
 		return error_set(e, EXIT_FAILED, errno, "cannot read the table meta: %s", strerror(errno));
 	if (meta.layout && meta.layout != TEAL_LAYOUT)
 		return error_set(e, EXIT_FAILED, EPROTO,
-				 "the tables that are loaded have layout %u and this teald knows %u: take them away with their "
-				 "own version's 'teald --detach', and start anew",
+				 "the tables that are loaded have layout %u and this teald knows %u: use the one that loaded "
+				 "them, or take them away, with the connections they carry, by 'teald --detach', and start anew",
 				 meta.layout, TEAL_LAYOUT);
 	if (!meta.layout)
 		meta.seed = config->seed;

@@ -142,44 +142,6 @@ static void check_backends(struct findings *f, const struct config *config)
 			check_forwarding(f, config, ipv6);
 }
 
-/* Is this the first service of those with that address? */
-static bool is_first(const struct config *config, unsigned int index)
-{
-	for (unsigned int i = 0; i < index; i++)
-		if (!memcmp(config->services[i].listen.address, config->services[index].listen.address, 16))
-			return false;
-	return true;
-}
-
-/* Clients' packets come to an address that this host has, or that a router sends here, which cannot be seen from here. */
-static void check_listen(struct findings *f, const struct config *config)
-{
-	const struct config_service *first = NULL;
-	struct ifaddrs *own = NULL;
-	char text[ADDRESS_TEXT_SIZE], more[32] = "", mend[128];
-	unsigned int absent = 0;
-
-	if (getifaddrs(&own))
-		return;
-	for (unsigned int i = 0; i < config->service_count; i++) {
-		if (is_local(own, config->services[i].listen.address) || !is_first(config, i))
-			continue;
-		first = first ?: &config->services[i];
-		absent++;
-	}
-	freeifaddrs(own);
-	if (!absent)
-		return;
-	if (absent > 1)
-		snprintf(more, sizeof(more), " (and %u more)", absent - 1);
-	address_format(first->listen.address, text);
-	snprintf(mend, sizeof(mend), "ip address add %s/%d dev %s", text, address_is_ipv4(first->listen.address) ? 32 : 128,
-		 config->device_count ? config->devices[0].name : "DEVICE");
-	find(f, FINDING_WARNING, mend,
-	     "%s, where %s listens,%s is no address of this host: clients reach it only if a router sends it here", text,
-	     first->name, more);
-}
-
 static bool is_served(const struct config *config, unsigned int index)
 {
 	for (unsigned int i = 0; i < config->device_count; i++)
@@ -250,9 +212,47 @@ unsigned int host_check(const struct config *config, struct finding *ret)
 	for (unsigned int i = 0; config && i < config->device_count; i++)
 		check_device(&f, config->devices[i].name);
 	if (config) {
-		check_listen(&f, config);
 		check_backends(&f, config);
 		check_sources(&f, config);
 	}
+	return f.count;
+}
+
+/* Is this the first service of those with that address? */
+static bool is_first(const struct config *config, unsigned int index)
+{
+	for (unsigned int i = 0; i < index; i++)
+		if (!memcmp(config->services[i].listen.address, config->services[index].listen.address, 16))
+			return false;
+	return true;
+}
+
+unsigned int listen_check(const struct config *config, struct finding *ret)
+{
+	struct findings f = { .list = ret };
+	const struct config_service *first = NULL;
+	struct ifaddrs *own = NULL;
+	char text[ADDRESS_TEXT_SIZE], more[32] = "", mend[128];
+	unsigned int absent = 0;
+
+	if (getifaddrs(&own))
+		return 0;
+	for (unsigned int i = 0; i < config->service_count; i++) {
+		if (is_local(own, config->services[i].listen.address) || !is_first(config, i))
+			continue;
+		first = first ?: &config->services[i];
+		absent++;
+	}
+	freeifaddrs(own);
+	if (!absent)
+		return 0;
+	if (absent > 1)
+		snprintf(more, sizeof(more), " (and %u more like it)", absent - 1);
+	address_format(first->listen.address, text);
+	snprintf(mend, sizeof(mend), "ip address add %s/%d dev %s", text, address_is_ipv4(first->listen.address) ? 32 : 128,
+		 config->device_count ? config->devices[0].name : "DEVICE");
+	find(&f, FINDING_WARNING, mend,
+	     "%s, where %s listens%s, is no address of this host: clients reach it only if a router sends it here", text,
+	     first->name, more);
 	return f.count;
 }

@@ -29,6 +29,13 @@ struct finding {
 unsigned int host_check(const struct config *config, struct finding *ret);
 
 /*
+ * Looks for addresses that services listen on and this host does not have, which is no fault where a router sends them here.
+ * @ret   room for one
+ * Returns how many findings there are: 0 or 1, about the first of them.
+ */
+unsigned int listen_check(const struct config *config, struct finding *ret);
+
+/*
  * Looks for TCP services whose backends have answered no connection by way of this host, though some were begun.
  * @room  of @ret
  * Returns how many findings there are; tables that cannot be read are no finding.

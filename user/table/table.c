@@ -50,18 +50,27 @@ static int table_open(struct tables *t, enum table table, struct error *e)
 	return 0;
 }
 
+/* Another version's row of meta may have another size; that it begins with the layout is what all have in common. */
 static int tables_check_layout(const struct tables *t, struct error *e)
 {
-	struct teal_meta meta = {};
-	__u32 only = 0;
-	int error = table_get(t, TABLE_meta, &only, &meta);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info), only = 0, layout;
+	_cleanup_free_ __u32 *row = NULL;
 
-	if (!error && meta.layout == TEAL_LAYOUT)
+	if (bpf_obj_get_info_by_fd(t->fd[TABLE_meta], &info, &size))
+		return error_set(e, EXIT_FAILED, errno, "cannot read what the table meta is: %s", strerror(errno));
+	row = calloc(1, info.value_size + sizeof(*row));
+	if (!row)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	if (bpf_map_lookup_elem(t->fd[TABLE_meta], &only, row))
+		return error_set(e, EXIT_FAILED, errno, "cannot read the table meta: %s", strerror(errno));
+	layout = *row;
+	if (layout == TEAL_LAYOUT)
 		return 0;
 	return error_set(e, EXIT_FAILED, EPROTO,
-			 "the tables in %s have layout %u and this teal (%s) knows %u: use the teal that loaded them, "
-			 "or take them away with its 'teald --detach' and start anew",
-			 t->pin_dir, meta.layout, TEAL_VERSION, TEAL_LAYOUT);
+			 "the tables in %s have layout %u and this teal (%s) knows %u: use the teal that loaded them, or "
+			 "take them away, with the connections they carry, by 'teald --detach', and start teald anew",
+			 t->pin_dir, layout, TEAL_VERSION, TEAL_LAYOUT);
 }
 
 int tables_open(const char *pin_dir, struct tables **ret, struct error *e)
@@ -75,12 +84,13 @@ int tables_open(const char *pin_dir, struct tables **ret, struct error *e)
 	t->cpus = libbpf_num_possible_cpus();
 	if (t->cpus < 1)
 		return error_set(e, EXIT_FAILED, EIO, "cannot read the number of CPUs from /sys/devices/system/cpu");
-	for (int i = 0; i < TABLE_COUNT; i++) {
-		error = table_open(t, i, e);
-		if (error)
-			return error;
-	}
-	error = tables_check_layout(t, e);
+	/* The layout first: another one may have other tables. */
+	error = table_open(t, TABLE_meta, e);
+	if (!error)
+		error = tables_check_layout(t, e);
+	for (int i = 0; !error && i < TABLE_COUNT; i++)
+		if (i != TABLE_meta)
+			error = table_open(t, i, e);
 	if (error)
 		return error;
 	*ret = t;
