@@ -161,6 +161,8 @@ lint:
 	$(Q)$(MAKE) $(QUIETLY) $(B)/bpf/teal.skel.h $(B)/bpf/flood.skel.h $(BENCH_SKELETONS)
 	$(Q)tests/lint "$$LINT_CFLAGS" "$$LINT_BPF_CFLAGS"
 
+RELOAD_UNITS = [ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
+
 # As 'demo' does; elsewhere than on Debian it takes what is there.
 install:
 	$(Q)! command -v apt-get >/dev/null || dist/packages build
@@ -171,10 +173,15 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/teal.8 docs/teald.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/teal.yaml.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/teal dist/teal.yaml
+	$(Q)$(RELOAD_UNITS)
 
+# The programs would stay in the kernel, with nobody left to take them out.
 uninstall:
-	cd $(DESTDIR)$(PREFIX) && rm -f sbin/teald sbin/teal lib/systemd/system/teald.service \
-		share/man/man8/teal.8 share/man/man8/teald.8 share/man/man5/teal.yaml.5 share/doc/teal/teal.yaml
+	$(Q)[ -n "$(DESTDIR)" ] || [ ! -d /sys/fs/bpf/teal ] || \
+		{ echo "teal is at work on this host: first 'systemctl disable --now teald' and 'teald --detach'" >&2; exit 1; }
+	cd $(DESTDIR)$(PREFIX) && rm -rf sbin/teald sbin/teal lib/systemd/system/teald.service \
+		share/man/man8/teal.8 share/man/man8/teald.8 share/man/man5/teal.yaml.5 share/doc/teal
+	$(Q)$(RELOAD_UNITS)
 
 clean:
 	rm -rf $(B)

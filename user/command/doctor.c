@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* teal doctor: what would stop this host from working, and the command that mends it. */
+#include <errno.h>
 #include <string.h>
 
 #include "command/command.h"
@@ -20,9 +21,10 @@ static void tables_check(struct command_context *c, json_t *list)
 	struct finding findings[FINDINGS_MAX];
 	struct error e = {};
 	unsigned int count;
+	int error = tables_open(c->options.pin_dir, &c->tables, &e);
 
-	if (tables_open(c->options.pin_dir, &c->tables, &e)) {
-		finding_add(list, FINDING_WARNING, e.text, "teald --config FILE");
+	if (error) {
+		finding_add(list, FINDING_WARNING, e.text, error == -ENOENT ? "teald --config FILE" : "");
 		return;
 	}
 	finding_add(list, FINDING_GOOD, "teal is loaded, and its tables are of this version", "");
