@@ -18,6 +18,7 @@ struct search {
 	__u16 service;		/* 0: all */
 	enum teal_color color;	/* TEAL_NO_COLOR: both */
 	struct prefix client;	/* without bits: everybody */
+	bool ended;		/* those that have ended and wait for their expiry, or the others */
 	__u64 now;
 	json_t *found;
 };
@@ -41,7 +42,8 @@ static bool flow_add(void *argument, const struct teal_flow6_key *key, const str
 	__s64 idle = search->now - flow->seen;
 
 	if (!backend || (search->service && key->service != search->service) || !prefix_holds(&search->client, key->client) ||
-	    (search->color != TEAL_NO_COLOR && backend->row.color != search->color))
+	    (search->color != TEAL_NO_COLOR && backend->row.color != search->color) ||
+	    (flow->state >= TEAL_CLOSING) != search->ended)
 		return true;
 	memcpy(client.address, key->client, sizeof(client.address));
 	to.port = backend->row.port;
@@ -54,6 +56,18 @@ static bool flow_add(void *argument, const struct teal_flow6_key *key, const str
 					flow_state_name(backend->row.protocol, flow->state), "idle_seconds",
 					(json_int_t)(idle > 0 ? idle / 1000000000 : 0)));
 	return !limit || json_array_size(search->found) < limit;
+}
+
+/* The live ones first: one that has ended goes on to hold its row for a minute, and there may be thousands of those. */
+static int search_run(struct search *search)
+{
+	const unsigned int limit = search->context->options.limit;
+	int error = flows_walk(search->context->tables, flow_add, search);
+
+	if (error || (limit && json_array_size(search->found) >= limit))
+		return error;
+	search->ended = true;
+	return flows_walk(search->context->tables, flow_add, search);
 }
 
 static int search_prepare(struct search *search, const char *service, struct error *e)
@@ -87,7 +101,7 @@ int flows_run(struct command_context *c, int argc, char **argv, json_t **ret_ans
 	int error = search_prepare(&search, argc ? argv[0] : NULL, e);
 
 	if (!error) {
-		error = flows_walk(c->tables, flow_add, &search);
+		error = search_run(&search);
 		if (error)
 			error_set(e, EXIT_FAILED, -error, "cannot read the flow tables: %s", strerror(-error));
 	}
