@@ -72,6 +72,10 @@ tmux_ new-session -d -s top -x 80 -y 24 "bash --noprofile --rcfile $LAB_DIR/bash
 trap 'tmux_ kill-server 2>/dev/null; lab_end' EXIT
 load_begin echo --long 30 --rate 100 --seconds 60
 eventually 10 has_flows echo 30 >/dev/null
+expect "of many that have ended and some that live, teal flows shows those that live first" \
+	is "$(teal flows echo --limit 30 --json | jq -c '[.flows[].state] | unique')" '["established"]'
+expect "and the others behind them" \
+	holds "$(teal flows echo --json | jq '[.flows[].state] | length - (index("closing") // length)')" -ge 30
 top_begin
 expect "top shows the service and its active color" eventually 5 shows '^echo  203.0.113.10:7000/tcp .*green is active for [0-9]* s$'
 expect "the active color, its bar, its flows, its connections a second and how fast they begin" \

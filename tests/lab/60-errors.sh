@@ -82,6 +82,14 @@ expect "forwarding is off: the command that mends it is told" \
 expect "doctor finds the same, and exits with 1" \
 	grep -q 'sysctl -w net.ipv4.ip_forward=1' <(teal doctor --config "$LAB_DIR/teal.yaml" 2>&1 || [ $? = 1 ])
 edge sysctl -q -w net.ipv4.ip_forward=1
+doctor_on_addresses() { teal doctor --config "$LAB_DIR/teal.yaml" --json | jq -r '.findings[] | select(.what | contains("is no address of this host")).mend'; }
+expect "services listen where this host has no address: doctor tells how it gets one" \
+	is "$(doctor_on_addresses)" "ip address add $VIP/32 dev eth0"
+edge ip address add "$VIP/32" dev lo
+edge ip address add "$VIP6/128" dev lo
+expect "where it has them, doctor is content" is "$(doctor_on_addresses)" ''
+edge ip address del "$VIP/32" dev lo
+edge ip address del "$VIP6/128" dev lo
 expect "a pin directory that is on no BPF file system" \
 	refused 1 "is not on a BPF file system" \
 	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_DIR/files/pins" --state-dir "$LAB_STATE" --config "$LAB_DIR/teal.yaml"
@@ -151,4 +159,21 @@ expect "a broken configuration on reload is told in the log with file and line" 
 expect "and changes nothing" is "$(teal status --json)" "$before"
 teald_stop
 
+# Tables of another layout, as another version leaves them: the same rows under another number.
+sed -i 's/nmae: web$/name: web/' "$LAB_DIR/teal.yaml"
+layout_set() { # NUMBER, below 256
+	local row
+	mapfile -t row < <(bpftool -j map lookup pinned "$LAB_PINS/meta" key 0 0 0 0 | jq -r '.value[]')
+	bpftool map update pinned "$LAB_PINS/meta" key 0 0 0 0 value "$(printf '0x%02x' "$1")" "${row[@]:1}"
+}
+layout=$(bpftool -j map lookup pinned "$LAB_PINS/meta" key 0 0 0 0 | jq .formatted.value.layout)
+layout_set 200
+expect "another version's tables: teal says so" refused 1 "have layout 200 and this teal" teal status
+expect "teald does not begin" refused 1 "have layout 200 and this teald knows $layout" teald --config "$LAB_DIR/teal.yaml"
+expect "which --check told before" refused 1 "have layout 200" teald --config "$LAB_DIR/teal.yaml" --check
+layout_set "$layout"
+expect "and its own are good" teald --config "$LAB_DIR/teal.yaml" --check
+layout_set 200
+expect "--detach takes another version's away" teald_detach
+expect "and all is new" not teal status
 finish
