@@ -165,12 +165,10 @@ static void check_source_address(struct findings *f, const struct config_service
 	     text, service->name);
 }
 
-/* And they go no further than this host, so they can be translated only as they come in. */
-static void check_source_devices(struct findings *f, const struct config *config,
-				 const struct config_service *service, const struct ifaddrs *own)
+/* The device, not among those that are served, by which a backend of the service answers: its name, and the backend's. */
+static bool is_answered_aside(const struct config *config, const struct config_service *service,
+			      const struct ifaddrs *own, char device[IF_NAMESIZE], char backend[ADDRESS_TEXT_SIZE])
 {
-	char backend[ADDRESS_TEXT_SIZE], device[IF_NAMESIZE], mend[160];
-
 	for (int color = 0; color < TEAL_COLORS; color++) {
 		for (unsigned int n = 0; n < service->colors[color].count; n++) {
 			const __u8 *address = service->colors[color].backends[n].address;
@@ -179,13 +177,50 @@ static void check_source_devices(struct findings *f, const struct config *config
 			if (is_local(own, address) || route_device(address, &index) || is_served(config, index) ||
 			    !if_indextoname(index, device))
 				continue;
-			snprintf(mend, sizeof(mend), "devices: [..., { name: %s }] in teal.yaml", device);
-			find(f, FINDING_FATAL, mend,
-			     "%s has a source, and the answers of %s will come in by %s, which is not among the devices",
-			     service->name, address_format(address, backend), device);
-			return;
+			address_format(address, backend);
+			return true;
 		}
 	}
+	return false;
+}
+
+/* And they go no further than this host, so they can be translated only as they come in. */
+static void check_source_devices(struct findings *f, const struct config *config,
+				 const struct config_service *service, const struct ifaddrs *own)
+{
+	char backend[ADDRESS_TEXT_SIZE], device[IF_NAMESIZE], mend[160];
+
+	if (!is_answered_aside(config, service, own, device, backend))
+		return;
+	snprintf(mend, sizeof(mend), "devices: [..., { name: %s }] in teal.yaml", device);
+	find(f, FINDING_FATAL, mend,
+	     "%s has a source, and the answers of %s will come in by %s, which is not among the devices", service->name,
+	     backend, device);
+}
+
+/*
+ * Without a source they may come in by any device, for they are translated on their way out of the host at the latest.  But
+ * before that netfilter sees replies to packets that it has not seen, and Docker's rules, for one, masquerade those.
+ */
+static void check_tracking(struct findings *f, const struct config *config)
+{
+	char backend[ADDRESS_TEXT_SIZE], device[IF_NAMESIZE], mend[160];
+	struct ifaddrs *own = NULL;
+
+	if (sysctl_read("/proc/sys/net/netfilter/nf_conntrack_count%s", "") <= 0 || getifaddrs(&own))
+		return;
+	for (unsigned int i = 0; i < config->service_count; i++) {
+		if (config->services[i].has_source ||
+		    !is_answered_aside(config, &config->services[i], own, device, backend))
+			continue;
+		snprintf(mend, sizeof(mend), "devices: [..., { name: %s }] in teal.yaml", device);
+		find(f, FINDING_WARNING, mend,
+		     "this host tracks connections, and the answers of %s (%s) come in by %s, which is not among the "
+		     "devices: netfilter may masquerade or drop them",
+		     backend, config->services[i].name, device);
+		break;
+	}
+	freeifaddrs(own);
 }
 
 static void check_sources(struct findings *f, const struct config *config)
@@ -214,6 +249,7 @@ unsigned int host_check(const struct config *config, struct finding *ret)
 	if (config) {
 		check_backends(&f, config);
 		check_sources(&f, config);
+		check_tracking(&f, config);
 	}
 	return f.count;
 }
