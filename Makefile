@@ -174,6 +174,8 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/teal.yaml.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/teal dist/teal.yaml
 	$(Q)$(RELOAD_UNITS)
+	$(Q)[ -n "$(DESTDIR)" ] || [ -e /etc/teal/teal.yaml ] || \
+		echo "now write /etc/teal/teal.yaml, beginning with $(PREFIX)/share/doc/teal/teal.yaml; 'teal doctor' tells the rest"
 
 # The programs would stay in the kernel, with nobody left to take them out.
 uninstall:
