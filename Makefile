@@ -54,7 +54,7 @@ all: $(PROGRAMS)
 help:
 	@printf '%s\n' 'make            build teal and teald' \
 		'make demo       see real connections move from blue to green (KEEP=1 leaves the lab up)' \
-		'make check      every test' \
+		'make check      every test (make unit, make packet, make lab: only those)' \
 		'make soak       the long version of the lab: 1,000 switches' \
 		'make fuzz       10 million packets that nobody would send (FUZZ=n: so many; SEED=n: those of that run again)' \
 		'make kernels    the programs under older kernels, in a virtual machine' \
@@ -79,7 +79,9 @@ check:
 	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(TESTS)
 	$(Q)$(SUDO) tests/run
 
-unit packet lab: $(PROGRAMS) $(TESTS)
+unit packet lab:
+	$(Q)dist/packages build check
+	$(Q)$(MAKE) $(QUIETLY) $(PROGRAMS) $(TESTS)
 	$(Q)$(SUDO) tests/run $@
 
 soak:
