@@ -30,9 +30,21 @@ static struct test tests[8192];
 static int count;
 static bool can_sum;
 
+/* A minute is long without a word. */
+static void tell_suite(void)
+{
+	static CU_pSuite told;
+
+	if (told == CU_get_current_suite() || CU_basic_get_mode() == CU_BRM_VERBOSE)
+		return;
+	told = CU_get_current_suite();
+	printf("    %s: %u tests\n", told->pName, told->uiNumberOfTests);
+}
+
 /* CUnit calls tests without arguments: which one it is, the handle tells. */
 static void run_test(void)
 {
+	tell_suite();
 	for (int i = 0; i < count; i++)
 		if (tests[i].handle == CU_get_current_test())
 			row_run(tests[i].row->only & SMALL ? &small_lab : &lab, tests[i].row, &tests[i].combination);
@@ -86,6 +98,7 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 + verbose ? argv[1 + verbose] : "";
 	unsigned int failed, run;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* seen as they come, also by a pipe */
 	open_labs();
 	if (!*word)
 		lab_print_programs(&lab);

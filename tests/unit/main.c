@@ -54,6 +54,7 @@ int main(void)
 #undef SUITE
 	unsigned int failed, run;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* seen as they come, also by a pipe */
 	if (CU_initialize_registry() || CU_register_suites(suites)) {
 		fprintf(stderr, "unit: %s\n", CU_get_error_msg());
 		return EXIT_FAILURE;
