@@ -43,8 +43,11 @@ eventually 5 drained >/dev/null
 expect "a release that does not come up is told of, with exit code 1" exits 1 with_path "$EXAMPLES/deploy.sh" none
 expect "and changes nothing" release_is 2
 
-expect "the CI job deploys release 3" eval 'python3 -c "import yaml; print(\"\n\".join(yaml.safe_load(open(\"'"$EXAMPLES"'/ci/job.yml\"))[\"deploy\"][\"script\"]))" \
-	>"$LAB_DIR/job" && RELEASE=3 with_path sh -e "$LAB_DIR/job" >"$LAB_DIR/job.out"'
+ci_job() { # the script of its one job
+	sed -n '/^  script:/,$s/^    - //p' "$EXAMPLES/ci/job.yml" >"$LAB_DIR/job"
+	[ -s "$LAB_DIR/job" ] && RELEASE=3 with_path sh -e "$LAB_DIR/job" >"$LAB_DIR/job.out"
+}
+expect "the CI job deploys release 3" ci_job
 expect "each line that it says is JSON" jq -se 'length > 4 and .[-1].result == "done"' "$LAB_DIR/job.out"
 expect "release 3 answers" release_is 3
 eventually 5 drained >/dev/null
