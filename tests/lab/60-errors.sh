@@ -54,6 +54,9 @@ expect "before teald is started, teal says so" \
 expect "teald without root says that it needs it" \
 	refused 1 "only root may load programs into the kernel: try 'sudo teald'" \
 	nobody "$LAB_DIR/files/teald" --config "$LAB_DIR/files/teal.yaml" --check
+expect "an option that is none" refused 2 "there is no option '--bogus': see 'teald --help'" teald --bogus
+expect "a check that is to detach" refused 2 "choose one" teald --check --detach
+expect "a place without a name" refused 2 "was given an empty name" teald --config=
 expect "a configuration file that is missing" refused 1 "/nowhere.yaml" teald --config /nowhere.yaml
 expect "broken YAML is told with its line" refused 1 "wrong.yaml:2: this is not YAML" teald --config "$(config 'devices: [')"
 expect "an unknown key is told with its line" \
@@ -115,7 +118,17 @@ expect "no color" refused 2 "'red' is no color: it must be blue or green" teal s
 expect "no command" refused 2 "there is no command 'swap'" teal swap web
 expect "an ambiguous prefix" refused 2 "'s' could be status or switch" teal s
 expect "too few arguments: how it is written" refused 2 "write it as: teal switch SERVICE... COLOR" teal switch web
-expect "an option of another command" refused 2 "one of the options is not for this command" teal status --force
+expect "an option of another command" refused 2 "--force is not for 'teal status'" teal status --force
+expect "an option that is none" refused 2 "there is no option '--bogus': see 'teal --help'" teal status --bogus
+expect "a letter for an option" refused 2 "there is no option '-j': options are written out" teal -j status
+expect "a number below nothing" refused 2 "there is no option '-1'" teal canary web green -1
+expect "an option that could be several" refused 2 "'--f' could be --force or --from" teal switch web green --f
+expect "an option without what it takes" refused 2 "--why takes something behind it: write --why TEXT" edge "$TEAL" switch web green --why
+expect "an option with what it does not take" refused 2 "--json takes nothing behind it: leave '=1' out" teal status --json=1
+expect "a place without a name" refused 2 "--state-dir was given an empty name" edge "$TEAL" status --state-dir=
+expect "a time behind a blank" refused 2 "write --wait=5s" teal drain web --wait 5s
+expect "the options of a command are told by it" grep -q '^  --why TEXT  *what the history' <(teal switch --help)
+expect "and only those" not grep -q -- --smoke <(teal switch --help)
 expect "a number that is none" refused 2 "--limit takes a whole number from 1 on, not 'many'" teal flows --limit many
 expect "a time that is none" refused 2 "--wait takes a time such as 30s, 5m or 1h, not 'soon'" teal drain web --wait=soon
 expect "a client that is none" refused 2 "'home' is no client" teal flows --client home
@@ -130,6 +143,16 @@ expect "a drain of the active color" refused 3 "blue is the active color of web"
 expect "teal without root says that it needs it" \
 	refused 1 "the tables are root's, so run this as root (sudo)" \
 	nobody "$LAB_DIR/files/teal" status --pin-dir "$LAB_PINS"
+expect "flows of nobody: no empty list comes with the sentence" is "$(teal flows --client home 2>/dev/null || true)" ""
+expect "the history of a service that is not there" refused 1 "there is no service 'wbe'" teal history wbe
+expect "a monitor that is to be quiet" refused 2 "leave --quiet out" teal monitor --quiet
+expect "a deployment of no backends" refused 2 "--backends takes backends such as" teal deploy web --backends ,
+expect "a deployment for a reason that is no text" \
+	refused 2 "what --why was given is not UTF-8 text" teal deploy web --why "$(printf 'a\377')"
+expect "which is not begun" is "$(teal status web --json | jq .services[0].deployment)" null
+expect "a deployment by limits that are not there" refused 1 "/nowhere.yaml" teal deploy web --config /nowhere.yaml
+expect "a deployment that goes on with something else" \
+	refused 2 "leave the other options out" teal deploy web --resume --canary 5%:1m
 expect "after all that nothing has changed" is "$(teal status --json)" "$before"
 
 mkdir "$LAB_DIR/full"

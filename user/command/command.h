@@ -12,32 +12,82 @@
 #include "table/service.h"
 
 #define FROM_MAX 256
+#define DEFAULT_CONFIG "/etc/teal/teal.yaml"
 
-/* Options of `teal deploy` alone: symbol, name as written, whether it takes a value. */
-#define DEPLOY_OPTIONS(X)                                                                                     \
-	X(BACKENDS, "backends", 1) X(RUN, "run", 1) X(SMOKE, "smoke", 1) X(PREVIEW, "preview", 1)             \
-	X(CANARY, "canary", 1) X(GUARD, "guard", 1) X(DRAIN, "drain", 1) X(ON_ROLLBACK, "on-rollback", 1)     \
-	X(TIMEOUT, "timeout", 1) X(YES, "yes", 0) X(RESUME, "resume", 0) X(ABORT, "abort", 0)
+/*
+ * Every option: symbol, name as written, what stands behind it ("": nothing, "[=T]": perhaps something), who takes it
+ * (a bit; 0: every command), what it does.  Parsing, help and completion come from here.
+ */
+#define OPTIONS(X)                                                                                                 \
+	X(JSON, "json", "", 0, "the answer as JSON")                                                               \
+	X(QUIET, "quiet", "", 0, "no answer, only errors")                                                         \
+	X(NO_COLOR, "no-color", "", 0, "plain text")                                                               \
+	X(PIN_DIR, "pin-dir", "DIRECTORY", 0, "where the tables are pinned (default " DEFAULT_PIN_DIR ")")         \
+	X(STATE_DIR, "state-dir", "DIRECTORY", 0, "where the books are kept (default " DEFAULT_STATE_DIR ")")      \
+	X(HELP, "help", "", 0, "how the command is written, and what its options do")                              \
+	X(VERSION, "version", "", 0, "the version")                                                                \
+	X(FORCE, "force", "", TAKES_FORCE, "go on although a gate refuses, which says so")                         \
+	X(WAIT, "wait", "[=T]", TAKES_WAIT, "wait until the old color is empty, at most for a time such as 30s")   \
+	X(WHY, "why", "TEXT", TAKES_WHY, "what the history is to say of it")                                       \
+	X(VERDICTS, "verdicts", "", TAKES_VERDICTS, "what became of the packets, by reason")                       \
+	X(COLOR, "color", "COLOR", TAKES_COLOR, "blue or green")                                                   \
+	X(CLIENT, "client", "PREFIX", TAKES_CLIENT, "only clients with such addresses, as in 198.51.100.0/24")     \
+	X(LIMIT, "limit", "N", TAKES_LIMIT, "so many and no more")                                                 \
+	X(CONFIG, "config", "FILE", TAKES_CONFIG, "teald's configuration (default " DEFAULT_CONFIG ")")            \
+	X(RESET, "reset", "", TAKES_RESET, "end the connections that are left then, at both ends")                 \
+	X(MAX, "max", "T", TAKES_MAX, "until then at the latest, as in 30s (the default)")                         \
+	X(FROM, "from", "PREFIX...", TAKES_FROM, "these clients, as in 192.0.2.0/24")                              \
+	X(OFF, "off", "", TAKES_OFF, "nobody any more")                                                            \
+	X(GUARD, "guard", "T", TAKES_GUARD, "go back if the new color does worse than the old one did, for that time") \
+	X(BACKENDS, "backends", "A,B", TAKES_DEPLOY, "the color gets these backends first, as ADDRESS:PORT")       \
+	X(RUN, "run", "CMD", TAKES_DEPLOY, "this brings the release up")                                           \
+	X(SMOKE, "smoke", "CMD", TAKES_DEPLOY, "this tries it, and must end with 0")                               \
+	X(PREVIEW, "preview", "PREFIX,...", TAKES_DEPLOY, "these clients get it while --smoke tries it")           \
+	X(CANARY, "canary", "5%:1m,25%:5m", TAKES_DEPLOY, "shares of the new connections, and for how long")       \
+	X(DRAIN, "drain", "T", TAKES_DEPLOY, "wait that long for the old color's connections to end")              \
+	X(ON_ROLLBACK, "on-rollback", "CMD", TAKES_DEPLOY, "this runs if a canary or a switch is taken back")      \
+	X(TIMEOUT, "timeout", "T", TAKES_DEPLOY, "how long --run, --smoke and health may take (2m)")               \
+	X(YES, "yes", "", TAKES_DEPLOY, "do not ask")                                                              \
+	X(RESUME, "resume", "", TAKES_DEPLOY, "go on with a deployment that was stopped or killed")                \
+	X(ABORT, "abort", "", TAKES_DEPLOY, "undo it")
 
-enum deploy_option {
-#define X(symbol, name, value) DEPLOY_OPTION_##symbol,
-	DEPLOY_OPTIONS(X)
+enum command_option {
+#define X(symbol, name, argument, takers, sentence) OPTION_##symbol,
+	OPTIONS(X)
 #undef X
-	DEPLOY_OPTION_COUNT,
+	OPTION_COUNT,
+};
+
+/* Who takes an option. */
+enum {
+	TAKES_FORCE = 1,
+	TAKES_WAIT = 2,
+	TAKES_VERDICTS = 4,
+	TAKES_COLOR = 8,
+	TAKES_CLIENT = 16,
+	TAKES_LIMIT = 32,
+	TAKES_CONFIG = 64,
+	TAKES_RESET = 128,
+	TAKES_MAX = 256,
+	TAKES_FROM = 512,
+	TAKES_OFF = 1024,
+	TAKES_WHY = 2048,
+	TAKES_GUARD = 4096,
+	TAKES_DEPLOY = 8192, /* what only that takes */
 };
 
 /* What was asked for. */
 struct command_options {
+	const char *given[OPTION_COUNT]; /* the value, "" of an option without one; NULL: not given */
 	const char *pin_dir, *state_dir, *config_file;
 	bool json, quiet, no_color;
 	bool force, wait, verdicts, reset, off;
 	unsigned int wait_seconds; /* with `wait`; 0: until it is done */
-	unsigned int max_seconds; /* 0: not given */
+	unsigned int max_seconds, guard_seconds; /* 0: not given */
 	const char *color, *client, *why;
 	const char *from[FROM_MAX]; /* --from, as often as it was given */
 	unsigned int from_count;
 	unsigned int limit; /* 0: no limit */
-	const char *deploy[DEPLOY_OPTION_COUNT]; /* values, "" of an option without one; NULL: not given */
 };
 
 struct command_context {
@@ -46,28 +96,11 @@ struct command_context {
 	bool lines;	       /* JSON: one object a line, for events came before the answer */
 };
 
-/* Options that only some commands take, as bits. */
-enum {
-	OPTION_FORCE = 1,
-	OPTION_WAIT = 2,
-	OPTION_VERDICTS = 4,
-	OPTION_COLOR = 8,
-	OPTION_CLIENT = 16,
-	OPTION_LIMIT = 32,
-	OPTION_CONFIG = 64,
-	OPTION_RESET = 128,
-	OPTION_MAX = 256,
-	OPTION_FROM = 512,
-	OPTION_OFF = 1024,
-	OPTION_WHY = 2048,
-	OPTION_DEPLOY = 4096, /* DEPLOY_OPTIONS, all of them */
-};
-
 struct command {
 	const char *name;
 	const char *arguments; /* as usage shows them */
 	int fewest, most;      /* arguments; most < 0: any number */
-	unsigned int options;
+	unsigned int options; /* TAKES_ bits */
 	bool needs_tables;
 	/*
 	 * Does it.  Returns 0 and the answer, or a negative errno with a sentence.  An answer may come with an
@@ -99,6 +132,18 @@ COMMAND(monitor);
 COMMAND(top);
 COMMAND(doctor);
 COMMAND(version);
+
+/*
+ * Takes the options out of a command line, wherever they stand; what is left begins at argv[optind].
+ * Returns 0, or a negative errno with a sentence (EXIT_USAGE).
+ */
+int options_take(int argc, char **argv, struct command_options *ret, struct error *e);
+/* Refuses what a command does not take.  Returns 0, or -EINVAL with a sentence (EXIT_USAGE). */
+int options_check(const struct command *command, const struct command_options *o, struct error *e);
+
+/* All commands, or one with its options. */
+void usage_print(FILE *to, const struct command *commands, size_t count);
+void usage_print_command(FILE *to, const struct command *command);
 
 /*
  * What words of the command line mean: blue or green; a whole number from 1 on; a time such as 30, 30s, 5m or 1h, in

@@ -88,26 +88,25 @@ static char *text_copy(const char *text)
 
 static int plan_make(const struct command_options *o, struct deploy_plan *ret, struct error *e)
 {
-	const char *const *given = o->deploy;
+	const char *const *given = o->given;
 	int error = 0;
 
 	*ret = (struct deploy_plan){
-		.backends = text_copy(given[DEPLOY_OPTION_BACKENDS]),
-		.run = text_copy(given[DEPLOY_OPTION_RUN]),
-		.smoke = text_copy(given[DEPLOY_OPTION_SMOKE]),
-		.preview = text_copy(given[DEPLOY_OPTION_PREVIEW]),
-		.canary = text_copy(given[DEPLOY_OPTION_CANARY]),
-		.on_rollback = text_copy(given[DEPLOY_OPTION_ON_ROLLBACK]),
+		.backends = text_copy(given[OPTION_BACKENDS]),
+		.run = text_copy(given[OPTION_RUN]),
+		.smoke = text_copy(given[OPTION_SMOKE]),
+		.preview = text_copy(given[OPTION_PREVIEW]),
+		.canary = text_copy(given[OPTION_CANARY]),
+		.on_rollback = text_copy(given[OPTION_ON_ROLLBACK]),
 		.why = text_copy(o->why),
+		.guard_s = o->guard_seconds,
 		.timeout_s = TIMEOUT_S,
 		.force = o->force,
 	};
-	if (given[DEPLOY_OPTION_GUARD])
-		error = argument_time("guard", given[DEPLOY_OPTION_GUARD], &ret->guard_s, e);
-	if (!error && given[DEPLOY_OPTION_DRAIN])
-		error = argument_time("drain", given[DEPLOY_OPTION_DRAIN], &ret->drain_s, e);
-	if (!error && given[DEPLOY_OPTION_TIMEOUT])
-		error = argument_time("timeout", given[DEPLOY_OPTION_TIMEOUT], &ret->timeout_s, e);
+	if (given[OPTION_DRAIN])
+		error = argument_time("drain", given[OPTION_DRAIN], &ret->drain_s, e);
+	if (!error && given[OPTION_TIMEOUT])
+		error = argument_time("timeout", given[OPTION_TIMEOUT], &ret->timeout_s, e);
 	return error;
 }
 
@@ -144,7 +143,7 @@ static int agree(const struct command_context *c, const struct deploy *d, struct
 {
 	char answer[16] = "";
 
-	if (c->options.deploy[DEPLOY_OPTION_YES] || json || quiet || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+	if (c->options.given[OPTION_YES] || json || quiet || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return 0;
 	printf("Deploy %s to %s, while %s keeps what it has? [y/N] ", d->service, color_name(d->color), color_name(d->from));
 	fflush(stdout);
@@ -161,16 +160,35 @@ static void head_tell(const struct deploy *d, const char *what, const char *wher
 		       where);
 }
 
+/* What was asked for stands in the journal, and is not to be changed on the way. */
+static int again_check(const struct command_options *o, struct error *e)
+{
+	static const enum command_option others[] = { OPTION_COLOR, OPTION_BACKENDS, OPTION_RUN,   OPTION_SMOKE,
+						      OPTION_PREVIEW, OPTION_CANARY, OPTION_GUARD, OPTION_DRAIN,
+						      OPTION_RESET, OPTION_ON_ROLLBACK, OPTION_TIMEOUT, OPTION_WHY,
+						      OPTION_FORCE };
+
+	if (o->given[OPTION_RESUME] && o->given[OPTION_ABORT])
+		return error_set(e, EXIT_USAGE, EINVAL, "--resume goes on and --abort undoes: choose one");
+	if (!o->given[OPTION_RESUME] && !o->given[OPTION_ABORT])
+		return 0;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (o->given[others[i]])
+			return error_set(e, EXIT_USAGE, EINVAL,
+					 "--resume and --abort go by what the deployment was begun with: leave the other options out");
+	return 0;
+}
+
 /* One that stands in the journal: it goes on, or is undone. */
 static int take_up(const struct command_context *c, struct deploy *d, struct error *e)
 {
-	const bool undo = c->options.deploy[DEPLOY_OPTION_ABORT] || d->state == DEPLOY_UNDOING;
+	const bool undo = c->options.given[OPTION_ABORT] || d->state == DEPLOY_UNDOING;
 	int error;
 
 	if (!deploy_is_unfinished(d))
 		return error_set(e, EXIT_REFUSED, EALREADY, "the last deployment of %s is over (%s), so there is nothing to %s",
 				 d->service, deploy_state_name(d->state),
-				 c->options.deploy[DEPLOY_OPTION_ABORT] ? "abort" : "resume");
+				 c->options.given[OPTION_ABORT] ? "abort" : "resume");
 	head_tell(d, undo ? "undoing the deployment" : "going on with the deployment", deploy_phase_name(d->phase));
 	error = undo ? deploy_abort(d, e) : deploy_go(d, e);
 	end_tell(d);
@@ -192,49 +210,52 @@ static int start(const struct command_context *c, const struct service *s, struc
 }
 
 /*
- * teald's own limits for its guard.  A file that is not there, or is broken (so that teald did not take it either), is no
- * reason to deploy nothing: the usual ones hold.
+ * teald's own limits for its guard.  A file in the usual place that is not there, or is broken (so that teald did not take
+ * it either), is no reason to deploy nothing: the usual ones hold.  One that was named is.
  */
-static struct evidence_limits limits_read(const struct command_context *c, const char *service)
+static int limits_read(const struct command_context *c, const char *service, struct evidence_limits *ret, struct error *e)
 {
+	const bool named = c->options.given[OPTION_CONFIG];
 	struct config *config = NULL;
-	struct evidence_limits limits;
-	struct error e = {};
+	struct error broken = {};
+	int error = 0;
 
-	if (!access(c->options.config_file, F_OK) && config_read(c->options.config_file, &config, &e))
-		fprintf(stderr, "teal: %s (so the canary goes by the usual limits)\n", e.text);
-	limits = config_guard(config, service);
+	if (named || !access(c->options.config_file, F_OK))
+		error = config_read(c->options.config_file, &config, named ? e : &broken);
+	if (error && named)
+		return error;
+	if (error)
+		fprintf(stderr, "teal: %s (so the canary goes by the usual limits)\n", broken.text);
+	*ret = config_guard(config, service);
 	config_free(config);
-	return limits;
+	return 0;
 }
 
-/* What every deployment of ours needs besides its journal. */
-static void equip(const struct command_context *c, const char *service, struct deploy *d)
+/* What every deployment of ours needs besides its journal.  Returns 0, or a negative errno with a sentence. */
+static int equip(const struct command_context *c, const char *service, struct deploy *d, struct error *e)
 {
 	d->tables = c->tables;
 	d->pin_dir = c->options.pin_dir;
 	d->state_dir = c->options.state_dir;
 	d->quiet_children = json || quiet;
-	d->limits = limits_read(c, service);
 	d->note = note;
 	d->tell = tell;
 	interrupt_catch();
+	return limits_read(c, service, &d->limits, e);
 }
 
 int deploy_command_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
 {
-	const char *const *given = c->options.deploy;
-	const bool again = given[DEPLOY_OPTION_RESUME] || given[DEPLOY_OPTION_ABORT];
+	const char *const *given = c->options.given;
+	const bool again = given[OPTION_RESUME] || given[OPTION_ABORT];
 	struct deploy d = { .lock = -1 };
 	struct service s = {};
-	int error = service_find(c->tables, argv[0], &s, e), lock;
+	int error = again_check(&c->options, e) ?: service_find(c->tables, argv[0], &s, e), lock;
 
 	(void)argc;
 	(void)ret_answer;
 	json = c->options.json;
 	quiet = c->options.quiet;
-	if (!error && given[DEPLOY_OPTION_RESUME] && given[DEPLOY_OPTION_ABORT])
-		error = error_set(e, EXIT_USAGE, EINVAL, "--resume goes on and --abort undoes: choose one");
 	if (!error)
 		error = record_check(c->options.state_dir, e);
 	if (error)
@@ -252,7 +273,8 @@ int deploy_command_run(struct command_context *c, int argc, char **argv, json_t 
 	if (!error && !again)
 		deploy_free(&d);
 	d.lock = lock;
-	equip(c, s.info.name, &d);
+	if (!error)
+		error = equip(c, s.info.name, &d, e);
 	if (!error)
 		error = again ? take_up(c, &d, e) : start(c, &s, &d, e);
 	deploy_free(&d);

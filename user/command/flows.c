@@ -107,7 +107,10 @@ int flows_run(struct command_context *c, int argc, char **argv, json_t **ret_ans
 	}
 	free(search.services);
 	free(search.backends);
-	*ret_answer = json_pack("{s:o}", "flows", search.found);
+	if (error)
+		json_decref(search.found);
+	else
+		*ret_answer = json_pack("{s:o}", "flows", search.found);
 	return error;
 }
 

@@ -9,14 +9,21 @@
 
 int history_run(struct command_context *c, int argc, char **argv, json_t **ret_answer, struct error *e)
 {
+	struct error unloaded = {};
 	unsigned int unread;
+	struct service s;
 	json_t *list;
 	int error = history_read(c->options.state_dir, argc ? argv[0] : NULL, c->options.limit, &list, &unread, e);
 
 	if (error)
 		return error;
-	*ret_answer = json_pack("{s:o, s:I}", "history", list, "unread", (json_int_t)unread);
-	return 0;
+	if (argc && !json_array_size(list) && !tables_open(c->options.pin_dir, &c->tables, &unloaded))
+		error = service_find(c->tables, argv[0], &s, e); /* or a mistyped name would look like a quiet service */
+	if (error)
+		json_decref(list);
+	else
+		*ret_answer = json_pack("{s:o, s:I}", "history", list, "unread", (json_int_t)unread);
+	return error;
 }
 
 /* "alice, as root by sudo": as much of it as is known and differs. */

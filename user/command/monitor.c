@@ -205,6 +205,8 @@ int monitor_run(struct command_context *c, int argc, char **argv, json_t **ret_a
 	(void)ret_answer;
 	if (lock < 0)
 		return lock;
+	if (c->options.quiet)
+		return error_set(e, EXIT_USAGE, EINVAL, "monitor has nothing but what it prints: leave --quiet out");
 	clock_gettime(CLOCK_REALTIME, &now);
 	m.ahead = now.tv_sec * 1000000000ULL + now.tv_nsec - table_clock();
 	ring = ring_buffer__new(c->tables->fd[TABLE_events], event_take, &m, NULL);

@@ -4,7 +4,6 @@
  * It is not in the packets' way: upgraded or killed at any instruction, traffic flows on, and the next one adopts what is pinned.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +21,7 @@
 #include "daemon/log.h"
 #include "daemon/neighbour.h"
 #include "daemon/netdev.h"
+#include "daemon/options.h"
 #include "daemon/sweep.h"
 #include "table/index.h"
 #include "table/room.h"
@@ -357,58 +357,34 @@ static int libbpf_quiet(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
-static void usage(FILE *to)
+static int daemon_told(struct daemon *d, struct error *e)
 {
-	fprintf(to, "Usage: teald [--config FILE] [--pin-dir DIRECTORY] [--state-dir DIRECTORY] [--check | --detach]\n"
-		    "\n"
-		    "The daemon of teal, the blue/green traffic switcher.  It runs in the foreground.\n"
-		    "\n"
-		    "  --config FILE          what is desired (default /etc/teal/teal.yaml); read again on SIGHUP\n"
-		    "  --pin-dir DIRECTORY    where the tables are pinned (default " DEFAULT_PIN_DIR ")\n"
-		    "  --state-dir DIRECTORY  where the books are kept (default " DEFAULT_STATE_DIR ")\n"
-		    "  --check                check the configuration and the host, and stop there\n"
-		    "  --detach               take teal off this host; traffic then goes as it would without it\n"
-		    "  --version, --help\n");
+	(void)d;
+	return fflush(stdout) ? error_set(e, EXIT_FAILED, errno, "cannot print that: %s", strerror(errno)) : 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },    { "pin-dir", required_argument, NULL, 'p' },
-		{ "state-dir", required_argument, NULL, 's' }, { "check", no_argument, NULL, 'k' },
-		{ "detach", no_argument, NULL, 'd' },	       { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },	       {},
+	static int (*const tasks[])(struct daemon *d, struct error *e) = {
+		[DAEMON_RUN] = daemon_run,
+		[DAEMON_CHECK] = daemon_check,
+		[DAEMON_DETACH] = daemon_detach,
+		[DAEMON_TOLD] = daemon_told,
 	};
-	struct daemon d = {
-		.config_file = "/etc/teal/teal.yaml",
-		.pin_dir = DEFAULT_PIN_DIR,
-		.state_dir = DEFAULT_STATE_DIR,
-		.lock = -1,
-	};
-	int (*run)(struct daemon *d, struct error *e) = daemon_run;
+	struct daemon_options options = {};
+	struct daemon d = { .lock = -1 };
+	enum daemon_task task;
 	struct error e = {};
-	int option;
 
 	libbpf_set_print(libbpf_quiet); /* errors are told in one sentence, by us */
 	umask(077); /* pins and books are root's alone */
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'c': d.config_file = optarg; break;
-		case 'p': d.pin_dir = optarg; break;
-		case 's': d.state_dir = optarg; break;
-		case 'k': run = daemon_check; break;
-		case 'd': run = daemon_detach; break;
-		case 'v': printf("teald " TEAL_VERSION "\n"); return EXIT_DONE;
-		case 'h': usage(stdout); return EXIT_DONE;
-		default: usage(stderr); return EXIT_USAGE;
-		}
+	if (!daemon_options_take(argc, argv, &options, &task, &e)) {
+		d.config_file = options.config_file;
+		d.pin_dir = options.pin_dir;
+		d.state_dir = options.state_dir;
+		if (!tasks[task](&d, &e))
+			return EXIT_DONE;
 	}
-	if (optind < argc) {
-		fprintf(stderr, "teald: '%s' is one word too many: see teald --help\n", argv[optind]);
-		return EXIT_USAGE;
-	}
-	if (!run(&d, &e))
-		return EXIT_DONE;
 	log_error("%s", e.text);
 	return e.code ?: EXIT_FAILED;
 }

@@ -195,8 +195,8 @@ int deploy_read(const char *state_dir, const char *service, struct deploy *ret, 
 	if (error) {
 		deploy_free(&d);
 		return error_set(e, EXIT_FAILED, -error,
-				 "%s/" FOLDER "/%s.json is no journal that teal wrote (%s): see what 'teal status %s' says, put "
-				 "that right, and move the file away",
+				 "%s/" FOLDER "/%s.json is no journal that teal wrote (%s): nobody knows how far the last deployment "
+				 "of %s came, so bring its colors into order and move that file away",
 				 state_dir, service, strerror(-error), service);
 	}
 	*ret = d;

@@ -70,9 +70,10 @@ static int deploy_failed(struct deploy *d, int error, struct error *e)
 	deploy_end(d, switched ? DEPLOY_ROLLED_BACK : DEPLOY_FAILED, cause.text);
 	*e = (struct error){};
 	error_set(e, cause.code, -error, "%s: %.400s; %s", deploy_phase_name(d->phase), cause.text,
-		  switched	? "new connections are back on the old color" :
-		  d->phase >= DEPLOY_CANARY ? "the canary was ended, and all is as it was" :
-				  "nothing has changed for clients");
+		  switched			? "new connections are back on the old color" :
+		  d->phase < DEPLOY_CANARY	? "nothing has changed for clients" :
+		  d->plan.canary		? "the canary was ended, and all is as it was" :
+						  "all is as it was");
 	return error;
 }
 

@@ -84,6 +84,9 @@ static int list_check(const struct service *s, const char *text, struct error *e
 	int error, count = 0;
 	char **words = NULL;
 
+	if (!text[strspn(text, ", ")])
+		return error_set(e, EXIT_USAGE, EINVAL, "--backends takes backends such as 10.0.2.11:8443,10.0.2.12:8443, not '%s'",
+				 text);
 	error = deploy_list_split("--backends", text, &words, e);
 	if (error)
 		return error;
@@ -112,6 +115,7 @@ int deploy_plan_check(const struct deploy_plan *plan, const struct service *s, s
 		const char *what, *text;
 		bool command;
 	} texts[] = {
+		{ "--why", plan->why, false },
 		{ "--backends", plan->backends, false }, { "--run", plan->run, true },
 		{ "--smoke", plan->smoke, true },	 { "--preview", plan->preview, false },
 		{ "--canary", plan->canary, false },	 { "--on-rollback", plan->on_rollback, true },
