@@ -70,6 +70,9 @@ expect "two services with one endpoint: both are named" \
   - name: api
     listen: $VIP:81/tcp
     green: ['10.0.1.11:80']")"
+expect "a backend that only its own host reaches" \
+	refused 1 "127.0.0.1:80, a backend of web (blue), is an address that packets of other hosts cannot go to" \
+	teald --check --config "$(with_service "    blue: ['127.0.0.1:80']")"
 expect "a source of the other address family" \
 	refused 1 "2001:db8::5 cannot be the source of web, which listens on IPv4" teald --config "$(with_service '    source: "2001:db8::5"')"
 expect "a source that is a VIP" \
@@ -138,6 +141,11 @@ expect "a backend of the other color" \
 	refused 3 "10.0.1.11:8080 is a backend of web (blue) already" teal backends web green 10.0.1.11:8080
 expect "a backend of another service" \
 	refused 1 "10.0.1.11:7000/tcp is a backend of echo (blue) already" teal backends web green 10.0.1.11:7000
+expect "a backend where a service listens" \
+	refused 3 "$VIP:7000/tcp is where echo listens, so it cannot be a backend of web" teal backends web green "$VIP:7000"
+expect "a backend that only its own host reaches" \
+	refused 2 "'127.0.0.1:80' is an address that packets of other hosts cannot go to" teal backends web green 127.0.0.1:80
+expect "a backend that only its own wire reaches" refused 2 "cannot go to" teal backends web6 green '[fe80::1]:80'
 expect "a rollback before any switch" refused 3 "web was never switched" teal rollback web
 expect "a drain of the active color" refused 3 "blue is the active color of web" teal drain web blue
 expect "teal without root says that it needs it" \
@@ -163,6 +171,16 @@ expect "a full disk: the switch is refused before the data path changes" \
 	edge "$TEAL" switch web green --pin-dir "$LAB_PINS" --state-dir "$LAB_DIR/full"
 umount "$LAB_DIR/full"
 expect "and the color is what it was" is "$(active_color web)" blue
+
+# What was set at run time, beside a configuration that was changed meanwhile.
+teal backends bulk green 10.0.2.11:9090 --quiet
+teald_stop
+teald_detach >/dev/null 2>&1
+sed '/name: echo$/,/green:/ s/green: .*/green: ["10.0.2.11:9090"]/' "$LAB_DIR/teal.yaml" >"$LAB_DIR/changed.yaml"
+expect "an endpoint of the configuration that another service was given at run time: both are named" \
+	refused 1 "10.0.2.11:9090/tcp would be a backend of" teald --config "$LAB_DIR/changed.yaml"
+expect "nothing is left of that start" test ! -e "$LAB_PINS"
+teald_start
 
 # A color without backends, and reloads of a broken and of a changed configuration.
 sed -i '/name: web$/,/green:/ s/green: .*/green: []/' "$LAB_DIR/teal.yaml"

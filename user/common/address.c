@@ -44,6 +44,15 @@ bool address_is_unicast(const __u8 address[16])
 	return (ipv4[0] & 0xf0) != 0xe0 && memcmp(ipv4, none, 4) != 0 && memcmp(ipv4, broadcast, 4) != 0;
 }
 
+bool address_is_reachable(const __u8 address[16])
+{
+	static const __u8 loopback[16] = { [15] = 1 };
+
+	if (address_is_ipv4(address))
+		return address[sizeof(ipv4_mapped)] != 127;
+	return memcmp(address, loopback, sizeof(loopback)) != 0 && (address[0] != 0xfe || (address[1] & 0xc0) != 0x80);
+}
+
 /* strtoul() would let through signs, spaces and leading zeros. */
 static int port_parse(const char *text, __u16 *ret)
 {

@@ -20,6 +20,9 @@ bool address_is_ipv4(const __u8 address[16]);
 /* Whether a host can have it: not unspecified, broadcast or multicast. */
 bool address_is_unicast(const __u8 address[16]);
 
+/* Whether packets of other hosts can go there: not loopback, nor of IPv6 link-local, which needs a device's name besides. */
+bool address_is_reachable(const __u8 address[16]);
+
 /* "10.0.0.5" or "2001:db8::5" (no port, no brackets).  Returns 0 or -EINVAL. */
 int address_parse(const char *text, __u8 ret_address[16]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "daemon/claims.h"
 #include "daemon/log.h"
 #include "operation/canary.h"
 #include "operation/health.h"
@@ -139,6 +140,33 @@ static int wish_check(const struct tables *t, struct roster *roster, const struc
 	return error ?: backends_check(t, roster, s ? s->id : 0, wish->config->protocol, wish->backends, e);
 }
 
+/* The configuration is in order by itself; with what was set at run time it must be, too. */
+static int plan_claims_check(const struct plan *plan, struct error *e)
+{
+	_cleanup_free_ struct claim *claims = NULL;
+	unsigned int most = 1, count = 0;
+
+	for (unsigned int i = 0; i < plan->count; i++)
+		most += 1 + plan->wishes[i].backends[TEAL_BLUE].count + plan->wishes[i].backends[TEAL_GREEN].count;
+	claims = calloc(most, sizeof(*claims));
+	if (!claims)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < plan->count; i++) {
+		const struct wish *wish = &plan->wishes[i];
+		struct claim claim = { &wish->config->listen, wish->config->protocol, wish->config->name, TEAL_NO_COLOR, false };
+
+		claims[count++] = claim;
+		for (claim.color = TEAL_BLUE; claim.color < TEAL_COLORS; claim.color++) {
+			claim.at_run_time = wish->record && wish->record->colors[claim.color].at_run_time;
+			for (unsigned int n = 0; n < wish->backends[claim.color].count; n++) {
+				claim.endpoint = &wish->backends[claim.color].endpoints[n];
+				claims[count++] = claim;
+			}
+		}
+	}
+	return claims_check(claims, count, e);
+}
+
 static int plan_make(const struct tables *t, const char *state_dir, const struct config *config, struct plan *plan,
 		     struct error *e)
 {
@@ -157,6 +185,8 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 		wish_make(&plan->wishes[plan->count++], &config->services[i], plan);
 		error = wish_check(t, &plan->roster, &plan->wishes[i], e);
 	}
+	if (!error)
+		error = plan_claims_check(plan, e);
 	plan->roster.free_at = 1;
 	return error;
 }

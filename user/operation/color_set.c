@@ -17,9 +17,37 @@ int color_set_parse(const struct service *s, char **texts, int count, struct end
 			return error_set(e, EXIT_USAGE, EAFNOSUPPORT,
 					 "'%s' is of another address family than %s listens on: give it a backend of the same",
 					 texts[i], s->info.name);
+		if (!address_is_reachable(to[i].address))
+			return error_set(e, EXIT_USAGE, EADDRNOTAVAIL,
+					 "'%s' is an address that packets of other hosts cannot go to: let the backend listen on "
+					 "another one, and name that",
+					 texts[i]);
 		for (int n = 0; n < i; n++)
 			if (!memcmp(&to[n], &to[i], sizeof(*to)))
 				return error_set(e, EXIT_USAGE, EINVAL, "'%s' is named twice: leave one out", texts[i]);
+	}
+	return 0;
+}
+
+/* A packet from where a service listens would be nobody's to tell: its answer, or a backend's? */
+static int listen_check(const struct tables *t, const struct service *s, const struct backend_set *set, struct error *e)
+{
+	for (unsigned int i = 0; i < set->count; i++) {
+		struct teal_service_info info = {};
+		struct teal_service_key key;
+		struct teal_service row;
+		char text[ADDRESS_TEXT_SIZE];
+		__u32 id;
+
+		service_key_set(&key, &set->endpoints[i], s->protocol);
+		if (table_get(t, TABLE_services, &key, &row))
+			continue;
+		id = row.id;
+		table_get(t, TABLE_service_info, &id, &info);
+		return error_set(e, EXIT_REFUSED, EEXIST,
+				 "%s is where %s listens, so it cannot be a backend of %s (the packets would go round): give it "
+				 "another address or port",
+				 listen_format(&set->endpoints[i], s->protocol, text), info.name, s->info.name);
 	}
 	return 0;
 }
@@ -80,7 +108,7 @@ int color_set_replace(const struct tables *t, const char *state_dir, const struc
 		return error;
 	memcpy(wanted, sets, sizeof(wanted));
 	wanted[color] = *set;
-	error = set_check(s, color, wanted, e);
+	error = set_check(s, color, wanted, e) ?: listen_check(t, s, set, e);
 	if (!error)
 		error = service_source_check(t, s, set, e);
 	if (!error)

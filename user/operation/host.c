@@ -142,6 +142,27 @@ static void check_backends(struct findings *f, const struct config *config)
 			check_forwarding(f, config, ipv6);
 }
 
+/* The kernel drops packets from elsewhere for such addresses, and tells nobody. */
+static void check_reach(struct findings *f, const struct config *config)
+{
+	for (unsigned int i = 0; i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+		char text[ADDRESS_TEXT_SIZE];
+
+		if (!address_is_reachable(service->listen.address))
+			find(f, FINDING_FATAL, "", "%s listens on %s, an address that packets of other hosts cannot go to: take another one",
+			     service->name, listen_format(&service->listen, service->protocol, text));
+		for (int color = 0; color < TEAL_COLORS; color++)
+			for (unsigned int n = 0; n < service->colors[color].count; n++)
+				if (!address_is_reachable(service->colors[color].backends[n].address))
+					find(f, FINDING_FATAL, "",
+					     "%s, a backend of %s (%s), is an address that packets of other hosts cannot go to: let it "
+					     "listen on another one",
+					     endpoint_format(&service->colors[color].backends[n], text), service->name,
+					     color_name(color));
+	}
+}
+
 static bool is_served(const struct config *config, unsigned int index)
 {
 	for (unsigned int i = 0; i < config->device_count; i++)
@@ -247,6 +268,7 @@ unsigned int host_check(const struct config *config, struct finding *ret)
 	for (unsigned int i = 0; config && i < config->device_count; i++)
 		check_device(&f, config->devices[i].name);
 	if (config) {
+		check_reach(&f, config);
 		check_backends(&f, config);
 		check_sources(&f, config);
 		check_tracking(&f, config);
