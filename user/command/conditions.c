@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A part of teal status: what a service is in besides its color. */
 #include <errno.h>
+#include <time.h>
 
 #include "command/command.h"
 #include "command/output.h"
@@ -52,7 +53,7 @@ static json_t *resets_json(const struct backend *list, unsigned int count)
 int conditions_json(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
 		    json_t *object, struct error *e)
 {
-	const __u64 left = pause_left(t, s);
+	const __u64 left = pause_left(t, s), now = (__u64)time(NULL);
 	json_t *preview = NULL;
 	int error = preview_json(t, s, &preview, e);
 
@@ -62,6 +63,8 @@ int conditions_json(const struct tables *t, const struct service *s, const struc
 	json_object_set_new(object, "preview", preview);
 	json_object_set_new(object, "paused_for",
 			    left ? json_integer((json_int_t)((left + 999999999) / 1000000000)) : json_null());
+	json_object_set_new(object, "guarded_for",
+			    s->info.guard_until > now ? json_integer((json_int_t)(s->info.guard_until - now)) : json_null());
 	json_object_set_new(object, "resetting", resets_json(list, count));
 	return 0;
 }
@@ -70,6 +73,7 @@ void conditions_print(const json_t *service)
 {
 	const json_t *canary = json_object_get(service, "canary"), *preview = json_object_get(service, "preview");
 	const json_t *paused = json_object_get(service, "paused_for"), *each;
+	const json_t *guarded = json_object_get(service, "guarded_for");
 	const char *color;
 	char text[CELL_SIZE];
 	int percent;
@@ -87,6 +91,9 @@ void conditions_print(const json_t *service)
 	if (json_is_integer(paused))
 		printf(" %spaused%s: new connections wait, for %s at most\n", style_bad(), style_none(),
 		       duration_format(json_integer_value(paused), text));
+	if (json_is_integer(guarded))
+		printf(" guarded: teald goes back if it does worse, for %s to come\n",
+		       duration_format(json_integer_value(guarded), text));
 	json_array_foreach (json_object_get(service, "resetting"), i, each)
 		printf(" %sreset%s: what is left on %s is being ended\n", style_bad(), style_none(), json_string_value(each));
 }

@@ -102,6 +102,7 @@ static int plan_make(const struct command_options *o, struct deploy_plan *ret, s
 		.guard_s = o->guard_seconds,
 		.timeout_s = TIMEOUT_S,
 		.force = o->force,
+		.reset = o->reset,
 	};
 	if (given[OPTION_DRAIN])
 		error = argument_time("drain", given[OPTION_DRAIN], &ret->drain_s, e);

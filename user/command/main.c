@@ -14,7 +14,7 @@
 static const struct command commands[] = {
 	{ "status", "[SERVICE] [--verdicts]", 0, 1, TAKES_VERDICTS, true, status_run, status_print,
 	  "services, colors, backends, health, flows; or what became of the packets" },
-	{ "switch", "SERVICE... COLOR [--force] [--wait[=T]] [--why TEXT]", 2, -1, TAKES_FORCE | TAKES_WAIT | TAKES_WHY,
+	{ "switch", "SERVICE... COLOR [--force] [--wait[=T]] [--guard T] [--why TEXT]", 2, -1, TAKES_FORCE | TAKES_WAIT | TAKES_GUARD | TAKES_WHY,
 	  true, switch_run, switch_print, "send new connections to a color, in one step" },
 	{ "rollback", "SERVICE [--force] [--why TEXT]", 1, 1, TAKES_FORCE | TAKES_WHY, true, rollback_run,
 	  rollback_print, "switch back to the previous color" },
@@ -31,7 +31,7 @@ static const struct command commands[] = {
 	  "show a color's backends, or replace them" },
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
 	  TAKES_COLOR | TAKES_CLIENT | TAKES_LIMIT, true, flows_run, flows_print, "the connections there are" },
-	{ "deploy", "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] [--guard T] [--drain T] [--on-rollback CMD] [--timeout T] [--config FILE] [--why TEXT] [--force] [--yes] | --resume | --abort", 1, 1, TAKES_COLOR | TAKES_FORCE | TAKES_WHY | TAKES_CONFIG | TAKES_GUARD | TAKES_DEPLOY, true, deploy_command_run, deploy_command_print,
+	{ "deploy", "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] [--guard T] [--drain T] [--reset] [--on-rollback CMD] [--timeout T] [--config FILE] [--why TEXT] [--force] [--yes] | --resume | --abort", 1, 1, TAKES_COLOR | TAKES_FORCE | TAKES_WHY | TAKES_CONFIG | TAKES_GUARD | TAKES_RESET | TAKES_DEPLOY, true, deploy_command_run, deploy_command_print,
 	  "bring a release up on the idle color, try it, switch, watch, and go back if it is worse" },
 	{ "history", "[SERVICE] [--limit N]", 0, 1, TAKES_LIMIT, false, history_run, history_print,
 	  "who switched what, when and why" },

@@ -167,9 +167,9 @@ int status_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 		return error;
 	services = json_array();
 	error = services_json(c, argc ? &only : list, count, services, e);
-	if (!error && !argc)
+	if (!error)
 		error = rooms_json(c->tables, &rooms, e);
-	*ret_answer = json_pack("{s:o, s:o*}", "services", services, "tables", rooms);
+	*ret_answer = json_pack("{s:o, s:o*}", "services", services, "tables", rooms); /* connections of all services share them */
 	return error;
 }
 

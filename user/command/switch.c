@@ -4,18 +4,39 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "command/command.h"
 #include "command/output.h"
 #include "common/cleanup.h"
+#include "operation/guard.h"
 #include "operation/lock.h"
 
-static json_t *result_json(const struct service *s, const struct switch_result *r)
+static json_t *result_json(const struct service *s, const struct switch_result *r, unsigned int guard_s)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:I, s:o}", "service", s->info.name, "from", color_name(r->from), "to",
+	json_t *guarded = guard_s && r->from != r->to ? json_integer(guard_s) : json_null();
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:I, s:o, s:o}", "service", s->info.name, "from", color_name(r->from), "to",
 			 color_name(r->to), "generation", (json_int_t)r->generation, "milliseconds", r->milliseconds,
 			 "draining", (json_int_t)r->draining, "canary_ended",
-			 r->canary == TEAL_NO_COLOR ? json_null() : json_string(color_name(r->canary)));
+			 r->canary == TEAL_NO_COLOR ? json_null() : json_string(color_name(r->canary)), "guarded_for", guarded);
+}
+
+/* What the guards are to go by: what the old colors have done so far. */
+static int guards_prepare(struct command_context *c, const struct service *services, unsigned int count,
+			  enum teal_color color, struct error *e)
+{
+	struct evidence old;
+	int error = 0;
+
+	for (unsigned int i = 0; i < count && !error; i++) {
+		if (services[i].info.active == color)
+			continue;
+		error = evidence_take(c->tables, services[i].id, services[i].info.active, &old, e);
+		if (!error)
+			error = guard_prepare(c->tables, c->options.state_dir, &services[i], color, &old, NULL, e);
+	}
+	return error;
 }
 
 /* All of them or none.  The lock is held. */
@@ -23,14 +44,20 @@ static int switch_all(struct command_context *c, struct service *services, unsig
 		      json_t *list, struct error *e)
 {
 	_cleanup_free_ struct switch_result *results = calloc(count, sizeof(*results));
-	const struct switch_request request = { .color = color, .force = c->options.force, .why = c->options.why };
+	const unsigned int guard_s = c->options.guard_seconds;
+	const struct switch_request request = { .color = color,
+						.force = c->options.force,
+						.why = c->options.why,
+						.guard_until = guard_s ? (__u64)time(NULL) + guard_s : 0 };
 	int error;
 
 	if (!results)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = switch_services(c->tables, c->options.state_dir, services, count, &request, results, e);
+	error = guard_s ? guards_prepare(c, services, count, color, e) : 0;
+	if (!error)
+		error = switch_services(c->tables, c->options.state_dir, services, count, &request, results, e);
 	for (unsigned int i = 0; i < count && !error; i++) {
-		json_array_append_new(list, result_json(&services[i], &results[i]));
+		json_array_append_new(list, result_json(&services[i], &results[i], guard_s));
 		if (results[i].unwritten.text[0])
 			fprintf(stderr, "teal: %s\n", results[i].unwritten.text);
 	}
@@ -69,6 +96,8 @@ int switch_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	enum teal_color color;
 
 	error = services && list ? argument_color(argv[count], &color, e) : -ENOMEM;
+	if (!error && c->options.guard_seconds)
+		error = guard_check(c->options.pin_dir, e);
 	if (!error)
 		lock = lock_take(c->options.pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
 	if (lock < 0) {
@@ -134,6 +163,10 @@ static void one_print(const json_t *answer)
 	printf("%s%s%s  %s%s%s → %s%s%s  in %.1f ms; %s %s on %s\n", style_bold(), service, style_none(),
 	       style_color(from), from, style_none(), style_color(to), to, style_none(), milliseconds,
 	       number_format(draining, number), draining == 1 ? "connection stays" : "connections stay", from);
+	if (json_is_integer(json_object_get(answer, "guarded_for")))
+		printf("%s%s%s  for %s teald goes back to %s%s%s if %s does worse\n", style_bold(), service, style_none(),
+		       duration_format(json_integer_value(json_object_get(answer, "guarded_for")), number), style_color(from), from,
+		       style_none(), to);
 }
 
 void switch_print(const struct command_context *c, const json_t *answer)

@@ -61,6 +61,7 @@ struct deploy_plan {
 	char *why;
 	unsigned int guard_s, drain_s, timeout_s;
 	bool force; /* although the idle color still has connections */
+	bool reset; /* what the drain leaves is ended */
 };
 
 struct deploy {

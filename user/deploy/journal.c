@@ -50,8 +50,9 @@ static json_t *text_json(const char *text)
 
 static json_t *plan_json(const struct deploy_plan *plan)
 {
-	json_t *json = json_pack("{s:I, s:I, s:I, s:b}", "guard", (json_int_t)plan->guard_s, "drain",
-				 (json_int_t)plan->drain_s, "timeout", (json_int_t)plan->timeout_s, "force", plan->force);
+	json_t *json = json_pack("{s:I, s:I, s:I, s:b, s:b}", "guard", (json_int_t)plan->guard_s, "drain",
+				 (json_int_t)plan->drain_s, "timeout", (json_int_t)plan->timeout_s, "force", plan->force, "reset",
+				 plan->reset);
 
 #define X(name) json_object_set_new(json, #name, text_json(plan->name));
 	PLAN_TEXTS(X)
@@ -119,6 +120,7 @@ static int plan_read(const json_t *json, struct deploy_plan *ret)
 	error = error ?: number_read(json, "drain", NUMBER_MAX, &ret->drain_s);
 	error = error ?: number_read(json, "timeout", NUMBER_MAX, &ret->timeout_s);
 	ret->force = json_is_true(json_object_get(json, "force"));
+	ret->reset = json_is_true(json_object_get(json, "reset"));
 #define X(name) error = error ?: text_read(json, #name, &ret->name);
 	PLAN_TEXTS(X)
 #undef X

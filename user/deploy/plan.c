@@ -135,6 +135,8 @@ int deploy_plan_check(const struct deploy_plan *plan, const struct service *s, s
 		error = list_check(s, plan->backends, e);
 	if (!error && plan->preview && !plan->smoke)
 		error = error_set(e, EXIT_USAGE, EINVAL, "--preview is for the time of the smoke test: say which with --smoke");
+	if (!error && plan->reset && !plan->drain_s)
+		error = error_set(e, EXIT_USAGE, EINVAL, "--reset ends what --drain leaves: say how long that may take with --drain");
 	if (!error && plan->on_rollback && !plan->guard_s && !plan->canary)
 		error = error_set(e, EXIT_USAGE, EINVAL, "--on-rollback needs something that can roll back: --canary or --guard");
 	return error;

@@ -11,6 +11,7 @@
 #include "operation/canary.h"
 #include "operation/guard.h"
 #include "operation/lock.h"
+#include "operation/reset.h"
 #include "operation/switch.h"
 
 #define POLL_MS 200
@@ -104,44 +105,20 @@ int deploy_canary(struct deploy *d, char text[256], struct error *e)
 
 /* Switch */
 
-static int guard_prepare(const struct deploy *d, const struct service *s, struct error *e)
+static int guard_begin(const struct deploy *d, const struct service *s, struct error *e)
 {
-	struct guard guard = { .color = d->color, .from = d->from, .generation = s->info.generation + 1 };
+	char **on_rollback = NULL;
 	struct evidence old;
 	int error = evidence_take(d->tables, s->id, d->from, &old, e);
 
-	strcpy(guard.service, d->service);
-	if (!error)
-		error = evidence_take(d->tables, s->id, d->color, &guard.before, e);
 	if (!error && d->plan.on_rollback)
-		error = words_split("--on-rollback", d->plan.on_rollback, &guard.on_rollback, e);
+		error = words_split("--on-rollback", d->plan.on_rollback, &on_rollback, e);
 	if (error)
 		return error;
-	guard.reference = reference_of(d, &old);
-	error = guard_write(d->state_dir, &guard);
-	guard_free(&guard);
-	if (error)
-		return error_set(e, EXIT_FAILED, -error, "cannot write what the guard of %s is to go by: %s", d->service,
-				 strerror(-error));
-	return 0;
-}
-
-/*
- * The guard is teald's, so it must be there: whoever holds LOCK_DAEMON is.  A moment without it is forgiven (a restart).
- */
-static int guard_check(const struct deploy *d, struct error *e)
-{
-	for (int tries = 0; tries < 50; tries++) {
-		struct error held = {};
-		int lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, &held);
-
-		if (lock < 0)
-			return 0;
-		close(lock);
-		if (interrupt_sleep(100))
-			return -EINTR;
-	}
-	return error_set(e, EXIT_REFUSED, ESRCH, "teald does not run, and it is what guards a switch: start it, or leave --guard out");
+	old = reference_of(d, &old);
+	error = guard_prepare(d->tables, d->state_dir, s, d->color, &old, on_rollback, e);
+	words_free(on_rollback);
+	return error;
 }
 
 int deploy_switch(struct deploy *d, char text[256], struct error *e)
@@ -151,7 +128,7 @@ int deploy_switch(struct deploy *d, char text[256], struct error *e)
 	_cleanup_close_ int lock = -1;
 	struct switch_result result;
 	struct service s = {};
-	int error = d->plan.guard_s ? guard_check(d, e) : 0;
+	int error = d->plan.guard_s ? guard_check(d->pin_dir, e) : 0;
 
 	if (!error)
 		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
@@ -161,7 +138,7 @@ int deploy_switch(struct deploy *d, char text[256], struct error *e)
 	if (!error && s.info.active != d->color)
 		error = deploy_service(d, &s, e);
 	if (!error && d->plan.guard_s && s.info.generation == d->generation)
-		error = guard_prepare(d, &s, e);
+		error = guard_begin(d, &s, e);
 	request.guard_until = d->plan.guard_s ? time(NULL) + d->plan.guard_s : 0;
 	if (!error)
 		error = switch_color(d->tables, d->state_dir, &s, &request, &result, e);
@@ -226,6 +203,22 @@ int deploy_guard(struct deploy *d, char text[256], struct error *e)
 
 /* Drain */
 
+/* --reset: at the deadline, for what is left then. */
+static int drain_reset(struct deploy *d, const struct service *s, char text[256], struct error *e)
+{
+	struct reset_result reset = {};
+	int error = reset_color(d->tables, s, d->from, false, &reset, e);
+
+	if (!error && reset.left && s->protocol == TEAL_TCP)
+		error = error_set(e, EXIT_DEADLINE, ETIMEDOUT,
+				  "%llu of %llu connections on %s said nothing that could be answered with a reset: they end as soon as "
+				  "either end does",
+				  reset.left, reset.ended, color_name(d->from));
+	snprintf(text, 256, "after %u s %llu connections on %s were %s", d->plan.drain_s, reset.ended, color_name(d->from),
+		 s->protocol == TEAL_TCP ? "reset" : "forgotten");
+	return error;
+}
+
 int deploy_drain(struct deploy *d, char text[256], struct error *e)
 {
 	__u64 began = table_clock(), left = 0;
@@ -242,7 +235,7 @@ int deploy_drain(struct deploy *d, char text[256], struct error *e)
 		if (!left)
 			break;
 		if (table_clock() - began > d->plan.drain_s * 1000000000ULL)
-			return error_set(e, EXIT_DEADLINE, ETIMEDOUT,
+			return d->plan.reset ? drain_reset(d, &s, text, e) : error_set(e, EXIT_DEADLINE, ETIMEDOUT,
 					 "%s has all new connections, and %llu are left on %s after %u s: they go on; wait for them "
 					 "with 'teal drain %s --wait'",
 					 color_name(d->color), left, color_name(d->from), d->plan.drain_s, d->service);

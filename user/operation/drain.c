@@ -74,6 +74,20 @@ static void rate_update(struct wait *w)
 	w->rate_left = p->left;
 }
 
+/* Somebody (or the guard) switched back: it gets new flows again, and would not become empty. */
+static int active_check(const struct tables *t, const struct service *s, enum teal_color color, struct error *e)
+{
+	struct service now;
+	int error = s->info.active == color ? 0 : service_find(t, s->info.name, &now, e);
+
+	if (error || s->info.active == color || now.info.active != color)
+		return error;
+	return error_set(e, EXIT_REFUSED, ESTALE,
+			 "%s is the active color of %s again and gets all new connections, so there is nothing to wait for: 'teal "
+			 "history %s' tells who switched back",
+			 color_name(color), s->info.name, s->info.name);
+}
+
 int color_drain(const struct tables *t, const struct service *s, enum teal_color color, unsigned int seconds,
 		unsigned int every_ms, drain_tell tell, void *argument, __u64 *ret_left, struct error *e)
 {
@@ -87,6 +101,9 @@ int color_drain(const struct tables *t, const struct service *s, enum teal_color
 	w.rate_at = w.began;
 	for (; !error && p->left; error = color_flows(t, s->id, color, &p->left, e)) {
 		p->waited_ms = (table_clock() - w.began) / 1000000;
+		error = active_check(t, s, color, e);
+		if (error)
+			break;
 		rate_update(&w);
 		if (tell && p->waited_ms >= told) {
 			idle_update(&w);

@@ -19,7 +19,8 @@ typedef void (*drain_tell)(void *argument, const struct drain_progress *progress
  * Waits until a color has no live flows.
  * @seconds   at most; 0: for as long as it takes
  * @every_ms  between two calls of `tell`
- * Returns 0 and what is left, or -ETIMEDOUT with a sentence (EXIT_DEADLINE), or another negative errno with one.
+ * Returns 0 and what is left, or -ETIMEDOUT with a sentence (EXIT_DEADLINE), or another negative errno with one: -ESTALE
+ * (EXIT_REFUSED) if it has become the active color meanwhile.
  */
 int color_drain(const struct tables *t, const struct service *s, enum teal_color color, unsigned int seconds,
 		unsigned int every_ms, drain_tell tell, void *argument, __u64 *ret_left, struct error *e);

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/durable.h"
 #include "common/text.h"
 #include "common/words.h"
+#include "operation/lock.h"
 
 #define FOLDER "guard"
 
@@ -36,6 +39,43 @@ int guard_write(const char *state_dir, const struct guard *guard)
 
 	json_decref(json);
 	return error;
+}
+
+int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
+		  const struct evidence *reference, char **on_rollback, struct error *e)
+{
+	struct guard guard = { .color = color, .from = color_other(color), .generation = s->info.generation + 1,
+			       .reference = *reference, .on_rollback = on_rollback };
+	int error = evidence_take(t, s->id, color, &guard.before, e);
+
+	strcpy(guard.service, s->info.name);
+	if (error)
+		return error;
+	error = guard_write(state_dir, &guard);
+	if (error)
+		return error_set(e, EXIT_FAILED, -error, "cannot write what the guard of %s is to go by: %s", s->info.name,
+				 strerror(-error));
+	return 0;
+}
+
+int guard_check(const char *pin_dir, struct error *e)
+{
+	const struct timespec step = { .tv_nsec = 100000000 };
+
+	for (int tries = 0; tries < 50; tries++) {
+		struct error held = {};
+		int lock = lock_take(pin_dir, LOCK_DAEMON, 0, &held);
+
+		if (lock == -EAGAIN)
+			return 0;
+		if (lock < 0) {
+			*e = held;
+			return lock;
+		}
+		close(lock);
+		nanosleep(&step, NULL);
+	}
+	return error_set(e, EXIT_REFUSED, ESRCH, "teald does not run, and it is what guards a switch: start it, or leave --guard out");
 }
 
 static int words_read(const json_t *list, char ***ret)

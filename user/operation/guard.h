@@ -25,6 +25,22 @@ struct guard {
 	char why[EVIDENCE_WHY_SIZE]; /* of a rollback */
 };
 
+/*
+ * Makes it durable before the switch that it guards, which gives the service the next generation.
+ * @s          as it is before
+ * @reference  what the old color did
+ * @on_rollback  a command's words, or NULL
+ * Returns 0, or a negative errno with a sentence.
+ */
+int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
+		  const struct evidence *reference, char **on_rollback, struct error *e);
+
+/*
+ * A guard is teald's, so it must be there: whoever holds LOCK_DAEMON is.  Waits a moment for one that is being restarted.
+ * Returns 0, or -ESRCH with a sentence (EXIT_REFUSED).
+ */
+int guard_check(const char *pin_dir, struct error *e);
+
 /* Both return 0 or a negative errno; guard_read() -ENOENT where there was never a guard, -EINVAL for nonsense. */
 int guard_write(const char *state_dir, const struct guard *guard);
 /* Give *ret to guard_free(). */
