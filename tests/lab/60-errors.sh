@@ -131,6 +131,8 @@ expect "an option with what it does not take" refused 2 "--json takes nothing be
 expect "a place without a name" refused 2 "--state-dir was given an empty name" edge "$TEAL" status --state-dir=
 expect "a time behind a blank" refused 2 "write --wait=5s" teal drain web --wait 5s
 expect "the options of a command are told by it" grep -q '^  --why TEXT  *what the history' <(teal switch --help)
+expect "also by teal help" is "$(teal help switch)" "$(teal switch --help)"
+expect "in 80 columns" is "$(teal --help | awk 'length > 80' | wc -l)" 0
 expect "and only those" not grep -q -- --smoke <(teal switch --help)
 expect "a number that is none" refused 2 "--limit takes a whole number from 1 on, not 'many'" teal flows --limit many
 expect "a time that is none" refused 2 "--wait takes a time such as 30s, 5m or 1h, not 'soon'" teal drain web --wait=soon

@@ -27,7 +27,7 @@
 	X(HELP, "help", "", 0, "how the command is written, and what its options do")                              \
 	X(VERSION, "version", "", 0, "the version")                                                                \
 	X(FORCE, "force", "", TAKES_FORCE, "go on although a gate refuses, which says so")                         \
-	X(WAIT, "wait", "[=T]", TAKES_WAIT, "wait until the old color is empty, at most for a time such as 30s")   \
+	X(WAIT, "wait", "[=T]", TAKES_WAIT, "wait until the old color is empty, at most T (30s, 5m)") \
 	X(WHY, "why", "TEXT", TAKES_WHY, "what the history is to say of it")                                       \
 	X(VERDICTS, "verdicts", "", TAKES_VERDICTS, "what became of the packets, by reason")                       \
 	X(COLOR, "color", "COLOR", TAKES_COLOR, "blue or green")                                                   \
@@ -38,7 +38,7 @@
 	X(MAX, "max", "T", TAKES_MAX, "until then at the latest, as in 30s (the default)")                         \
 	X(FROM, "from", "PREFIX...", TAKES_FROM, "these clients, as in 192.0.2.0/24")                              \
 	X(OFF, "off", "", TAKES_OFF, "nobody any more")                                                            \
-	X(GUARD, "guard", "T", TAKES_GUARD, "go back if the new color does worse than the old one did, for that time") \
+	X(GUARD, "guard", "T", TAKES_GUARD, "so long teald goes back if the new color does worse") \
 	X(BACKENDS, "backends", "A,B", TAKES_DEPLOY, "the color gets these backends first, as ADDRESS:PORT")       \
 	X(RUN, "run", "CMD", TAKES_DEPLOY, "this brings the release up")                                           \
 	X(SMOKE, "smoke", "CMD", TAKES_DEPLOY, "this tries it, and must end with 0")                               \

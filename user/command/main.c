@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{ "rollback", "SERVICE [--force] [--why TEXT]", 1, 1, TAKES_FORCE | TAKES_WHY, true, rollback_run,
 	  rollback_print, "switch back to the previous color" },
 	{ "drain", "SERVICE [COLOR] [--wait[=T]] [--reset] [--force]", 1, 2, TAKES_WAIT | TAKES_RESET | TAKES_FORCE,
-	  true, drain_run, drain_print, "connections left on the color that is not active; wait for their end, or end them" },
+	  true, drain_run, drain_print, "connections left on the idle color; wait for their end, or end them" },
 	{ "canary", "SERVICE COLOR PERCENT | off [--force]", 2, 3, TAKES_FORCE, true, canary_run, canary_print,
 	  "give a share of the new connections to the color that is not active" },
 	{ "preview", "SERVICE COLOR --from PREFIX... | --off [--force]", 1, -1, TAKES_FROM | TAKES_OFF | TAKES_FORCE,
@@ -32,7 +32,7 @@ static const struct command commands[] = {
 	{ "flows", "[SERVICE] [--color COLOR] [--client PREFIX] [--limit N]", 0, 1,
 	  TAKES_COLOR | TAKES_CLIENT | TAKES_LIMIT, true, flows_run, flows_print, "the connections there are" },
 	{ "deploy", "SERVICE [--color COLOR] [--backends A,B] [--run CMD] [--smoke CMD] [--preview PREFIX,...] [--canary 5%:1m,25%:5m] [--guard T] [--drain T] [--reset] [--on-rollback CMD] [--timeout T] [--config FILE] [--why TEXT] [--force] [--yes] | --resume | --abort", 1, 1, TAKES_COLOR | TAKES_FORCE | TAKES_WHY | TAKES_CONFIG | TAKES_GUARD | TAKES_RESET | TAKES_DEPLOY, true, deploy_command_run, deploy_command_print,
-	  "bring a release up on the idle color, try it, switch, watch, and go back if it is worse" },
+	  "bring a release up on the idle color, try it, switch, or go back" },
 	{ "history", "[SERVICE] [--limit N]", 0, 1, TAKES_LIMIT, false, history_run, history_print,
 	  "who switched what, when and why" },
 	{ "monitor", "", 0, 0, 0, true, monitor_run, monitor_print, "events as they happen, until ^C" },
@@ -135,6 +135,11 @@ static int main_run(int argc, char **argv, struct error *e)
 		return error;
 	argc -= optind;
 	argv += optind;
+	if (argc && argc < 3 && !strcmp(argv[0], "help")) { /* as --help */
+		c.options.given[OPTION_HELP] = "";
+		argc--;
+		argv++;
+	}
 	if (c.options.given[OPTION_HELP] || c.options.given[OPTION_VERSION])
 		return help_run(&c.options, argc, argv, e);
 	if (!argc || !*argv[0]) {
