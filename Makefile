@@ -175,6 +175,7 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/teal.8 docs/teald.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/teal.yaml.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/teal dist/teal.yaml
+	install -D -m 644 dist/teal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/teal
 	$(Q)$(RELOAD_UNITS)
 	$(Q)[ -n "$(DESTDIR)" ] || [ -e /etc/teal/teal.yaml ] || \
 		echo "now write /etc/teal/teal.yaml, beginning with $(PREFIX)/share/doc/teal/teal.yaml; 'teal doctor' tells the rest"
@@ -184,7 +185,8 @@ uninstall:
 	$(Q)[ -n "$(DESTDIR)" ] || [ ! -d /sys/fs/bpf/teal ] || \
 		{ echo "teal is at work on this host: first 'systemctl disable --now teald' and 'teald --detach'" >&2; exit 1; }
 	cd $(DESTDIR)$(PREFIX) && rm -rf sbin/teald sbin/teal lib/systemd/system/teald.service \
-		share/man/man8/teal.8 share/man/man8/teald.8 share/man/man5/teal.yaml.5 share/doc/teal
+		share/man/man8/teal.8 share/man/man8/teald.8 share/man/man5/teal.yaml.5 share/doc/teal \
+		share/bash-completion/completions/teal
 	$(Q)$(RELOAD_UNITS)
 
 clean:

@@ -148,6 +148,16 @@ expect "a backend where a service listens" \
 expect "a backend that only its own host reaches" \
 	refused 2 "'127.0.0.1:80' is an address that packets of other hosts cannot go to" teal backends web green 127.0.0.1:80
 expect "a backend that only its own wire reaches" refused 2 "cannot go to" teal backends web6 green '[fe80::1]:80'
+completed() { # LINE: what bash makes of the last word of it
+	edge bash -c 'PATH=$1:$PATH && source "$2" && COMP_WORDS=($3) COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) &&
+		case $3 in *" ") COMP_WORDS+=("") COMP_CWORD=$((COMP_CWORD + 1)) ;; esac &&
+		_teal teal && echo "${COMPREPLY[*]}"' - "$(dirname "$TEAL")" "$LAB_ROOT/dist/teal.bash" "$1"
+}
+expect "bash completes commands" is "$(completed "teal re")" "resume"
+expect "options of a command and of all" is "$(completed "teal switch --w") $(completed "teal switch --no")" "--wait --why --no-color"
+expect "services" is "$(completed "teal --pin-dir $LAB_PINS status web")" "web web6"
+expect "and colors" is "$(completed "teal --pin-dir $LAB_PINS backends web ")" "blue green"
+expect "nothing behind what is whole" is "$(completed "teal resume web ")" ""
 expect "a rollback before any switch" refused 3 "web was never switched" teal rollback web
 expect "a drain of the active color" refused 3 "blue is the active color of web" teal drain web blue
 expect "teal without root says that it needs it" \

@@ -145,6 +145,9 @@ int options_check(const struct command *command, const struct command_options *o
 void usage_print(FILE *to, const struct command *commands, size_t count);
 void usage_print_command(FILE *to, const struct command *command);
 
+/* Prints what the last of these words could become, a line each. */
+void complete(const struct command *commands, size_t count, int argc, char **argv);
+
 /*
  * What words of the command line mean: blue or green; a whole number from 1 on; a time such as 30, 30s, 5m or 1h, in
  * seconds.  Return 0, or -EINVAL with a sentence (EXIT_USAGE).

@@ -173,6 +173,10 @@ int main(int argc, char **argv)
 
 	umask(077);
 	libbpf_set_print(libbpf_quiet);
+	if (argc > 1 && !strcmp(argv[1], "--complete")) {
+		complete(commands, COMMANDS, argc - 2, argv + 2);
+		return EXIT_DONE;
+	}
 	if (!main_run(argc, argv, &e) && !fflush(stdout))
 		return EXIT_DONE;
 	if (!e.text[0])
