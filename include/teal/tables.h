@@ -154,7 +154,7 @@ struct teal_service_info {
 	__u8 policy;		   /* bits, below: what the configuration wants when backends are down */
 	__u8 stale;		   /* 1: its backends or its policy were changed, and its tables may not say so yet */
 	__u8 pad[5];
-	__u64 guard_until;	   /* seconds since 1970: until then the daemon watches over the last switch; 0: it does not */
+	__u64 guard_until;	   /* monotonic seconds: until then the daemon watches over the last switch; 0: it does not */
 };
 _Static_assert(sizeof(struct teal_service_info) == 64, "map ABI");
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A part of teal status: what a service is in besides its color. */
 #include <errno.h>
-#include <time.h>
 
 #include "command/command.h"
 #include "command/output.h"
@@ -53,7 +52,7 @@ static json_t *resets_json(const struct backend *list, unsigned int count)
 int conditions_json(const struct tables *t, const struct service *s, const struct backend *list, unsigned int count,
 		    json_t *object, struct error *e)
 {
-	const __u64 left = pause_left(t, s), now = (__u64)time(NULL);
+	const __u64 left = pause_left(t, s), now = table_seconds();
 	json_t *preview = NULL;
 	int error = preview_json(t, s, &preview, e);
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "command/command.h"
 #include "command/output.h"
@@ -48,7 +47,7 @@ static int switch_all(struct command_context *c, struct service *services, unsig
 	const struct switch_request request = { .color = color,
 						.force = c->options.force,
 						.why = c->options.why,
-						.guard_until = guard_s ? (__u64)time(NULL) + guard_s : 0 };
+						.guard_until = guard_s ? table_seconds() + guard_s : 0 };
 	int error;
 
 	if (!results)

@@ -115,7 +115,7 @@ static void state_text(const struct teal_service_info *info, char text[CELL_SIZE
 	if (info->canary < TEAL_COLORS && info->canary_percent)
 		used += (size_t)snprintf(text + used, size - used, ", %u%% on %s", info->canary_percent,
 					 color_name(info->canary));
-	if (info->guard_until > now)
+	if (info->guard_until > table_seconds())
 		snprintf(text + used, size - used, ", guarded");
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -91,7 +90,7 @@ static struct watch *watch_obtain(struct guards *g, __u16 id, const struct teal_
 		log_error("%s: cannot be guarded: %s", info->name, strerror(-error));
 	else
 		log_info("%s: guarding %s, for %lld s", info->name, color_name(info->active),
-			 (long long)info->guard_until - (long long)time(NULL));
+			 (long long)info->guard_until - (long long)table_seconds());
 	watch->guard.generation = info->generation;
 	watch->looks = (struct evidence_watch){ .began = watch->guard.before };
 	return watch;
@@ -257,7 +256,7 @@ static void service_look(struct guards *g, __u16 id, const struct teal_service_i
 	}
 	if (evidence_watch(&watch->looks, &limits, &now, &watch->guard.reference, color_name(watch->guard.from), why))
 		roll_back(g, watch, why);
-	else if ((__u64)time(NULL) >= info->guard_until)
+	else if (table_seconds() >= info->guard_until)
 		pass(g, watch);
 }
 

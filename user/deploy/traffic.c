@@ -2,7 +2,6 @@
 /* The phases that clients take part in: canary, switch, guard, drain. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/interrupt.h"
@@ -139,7 +138,7 @@ int deploy_switch(struct deploy *d, char text[256], struct error *e)
 		error = deploy_service(d, &s, e);
 	if (!error && d->plan.guard_s && s.info.generation == d->generation)
 		error = guard_begin(d, &s, e);
-	request.guard_until = d->plan.guard_s ? time(NULL) + d->plan.guard_s : 0;
+	request.guard_until = d->plan.guard_s ? table_seconds() + d->plan.guard_s : 0;
 	if (!error)
 		error = switch_color(d->tables, d->state_dir, &s, &request, &result, e);
 	if (error)
@@ -177,7 +176,7 @@ int deploy_guard(struct deploy *d, char text[256], struct error *e)
 	char note[64];
 
 	for (;;) {
-		__u64 now = (__u64)time(NULL);
+		__u64 now = table_seconds();
 		int error = service_find(d->tables, d->service, &s, e);
 
 		if (!error && s.info.generation != d->generation)

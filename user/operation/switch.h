@@ -11,7 +11,7 @@ struct switch_request {
 	enum teal_color color;
 	bool force;	   /* even if none of its backends is up */
 	const char *why;   /* as somebody wrote it; NULL: they did not say */
-	__u64 guard_until; /* seconds since 1970, for service_info; 0: nobody watches */
+	__u64 guard_until; /* as table_seconds(), for service_info; 0: nobody watches */
 };
 
 struct switch_result {

@@ -63,4 +63,10 @@ char *table_path(const struct tables *t, const char *format, ...) __attribute__(
 /* Monotonic ns, the clock of every `seen`. */
 __u64 table_clock(void);
 
+/* The same in seconds: of guards, which must not end or go on because somebody sets the clock. */
+static inline __u64 table_seconds(void)
+{
+	return table_clock() / 1000000000;
+}
+
 #endif
