@@ -173,6 +173,18 @@ expect "which is not begun" is "$(teal status web --json | jq .services[0].deplo
 expect "a deployment by limits that are not there" refused 1 "/nowhere.yaml" teal deploy web --config /nowhere.yaml
 expect "a deployment that goes on with something else" \
 	refused 2 "leave the other options out" teal deploy web --resume --canary 5%:1m
+# Nothing of a command is a shell's, and no name is a path's.
+# shellcheck disable=SC2016
+for each in '$(touch OWNED)' '; touch OWNED' '| touch OWNED' '> OWNED' '`touch OWNED`' '&& touch OWNED'; do
+	expect "a deployment's command with $each" \
+		refused 1 "(false) ended with exit code 1" teal deploy bulk --run "false ${each//OWNED/$LAB_DIR/owned}" --quiet
+done
+expect "which all were words" test ! -e "$LAB_DIR/owned"
+for each in ../web ../../etc/passwd 'web;reboot' 'web%s%n' $'web\e[31m' "$(head -c 5000 /dev/zero | tr '\0' a)"; do
+	expect "the service ${each:0:20}" refused 1 "there is no service" teal switch "$each" green
+	expect "the history of the service ${each:0:20}" refused 1 "there is no service" teal history "$each"
+done
+rm -r "$LAB_STATE/deploy"
 expect "after all that nothing has changed" is "$(teal status --json)" "$before"
 
 mkdir "$LAB_DIR/full"

@@ -81,6 +81,7 @@ expect "where the color is remembered too" is "$(active_color echo)" green
 expect "only that one answers" is "$(who 1)" green2
 
 # The uplink goes away and comes back.
+lines=$(log_lines)
 ip -n "$LAB-edge" link del eth0
 wire client eth0 edge eth0
 address client eth0 198.51.100.2/24 2001:db8:51::2/64
@@ -89,6 +90,7 @@ gateway client 198.51.100.1 2001:db8:51::1
 lab_offload
 expect "a device that went away and came back is served again within two seconds" \
 	eventually 2 is_served
+expect "and told of" log_says "$lines" 'eth0: attached ingress'
 teald_stop
 
 finish

@@ -26,7 +26,7 @@ static int guards_prepare(struct command_context *c, const struct service *servi
 			  enum teal_color color, struct error *e)
 {
 	struct evidence old;
-	int error = 0;
+	int error = record_check(c->options.state_dir, e);
 
 	for (unsigned int i = 0; i < count && !error; i++) {
 		if (services[i].info.active == color)
