@@ -73,9 +73,37 @@ expect "all 20 clients saw a reset" is "$(resets_seen echo)" 20
 expect "how full the tables are is told with a single service too" \
 	is "$(teal status web --json | jq -c '.tables | keys')" '["flows4","flows6"]'
 
+# --- what scripts rely on ---
+
+sed -n '/^\.Sh JSON/,/^\.Sh FILES/p' "$LAB_ROOT/docs/teal.8" >"$LAB_DIR/manual"
+names_of() { jq -r '[paths | .[] | strings] | unique[]'; } # of all objects
+stand_in_manual() { # FILE of JSON: all names in it
+	local name names
+	names=$(names_of <"$1" | sort -u)
+	[ -n "$names" ] || { echo "nothing was answered" && return 1; }
+	for name in $names; do grep -qw -- "$name" "$LAB_DIR/manual" || { echo "the manual has no $name" && return 1; }; done
+}
+documented() { # COMMAND...: every name in its answer
+	teal "$@" --json >"$LAB_DIR/answer" || true
+	stand_in_manual "$LAB_DIR/answer"
+}
+load_begin echo --long 5 --rate 0 --seconds 60
+eventually 5 has_flows echo 5
+teal preview echo green --from 192.0.2.0/24 --quiet
+teal pause bulk --quiet
+for each in "status" "status echo" "status --verdicts" "switch echo blue" "canary echo green 5" "canary echo off" \
+	"switch web echo green --guard 5s" "drain echo" "drain echo --wait=1" "rollback echo" "preview echo --off" \
+	"preview web blue --from 192.0.2.1" "pause web" "resume web" "backends web blue" "flows" "flows echo --limit 1" \
+	"history" "doctor --config $LAB_DIR/teal.yaml" "version"; do
+	# shellcheck disable=SC2086
+	expect "every name that teal $each --json answers with stands in the manual" documented $each
+done
+expect "so do those of a deployment" stand_in_manual "$LAB_DIR/deploy"
+load_end echo
+
 teald_stop
 expect "a guard that nobody would keep is refused before anything changes" \
-	refused 3 "teald does not run, and it is what guards a switch" teal switch web green --guard 5m
-expect "and nothing has changed" is "$(active_color web)" blue
+	refused 3 "teald does not run, and it is what guards a switch" teal switch web blue --guard 5m
+expect "and nothing has changed" is "$(active_color web)" green
 
 finish

@@ -91,7 +91,7 @@ static int option_take(enum command_option option, struct command_options *o, co
 	case OPTION_WAIT: o->wait = true; return value ? argument_time("wait", value, &o->wait_seconds, e) : 0;
 	default: return 0; /* deploy's own, which reads them out of `given` */
 	}
-	return *value ? 0 : error_set(e, EXIT_USAGE, EINVAL, "--%s was given an empty name: leave it out for the usual place",
+	return value && *value ? 0 : error_set(e, EXIT_USAGE, EINVAL, "--%s was given an empty name: leave it out for the usual place",
 				      rows[option].name);
 }
 
