@@ -150,6 +150,16 @@ expect "backends that are not healthy: why not each" \
 	refused 4 '1 of 1 backends of green are not healthy after 1 s: 10.0.2.99:7000: no connection: ' --force --backends 10.0.2.99:7000 --timeout 1
 expect "a backend of blue" refused 3 '10.0.1.11:7000 is a backend of echo (blue) already' --force --backends 10.0.1.11:7000
 expect "steps that are none" refused 2 "takes steps such as" --canary 5
+expect "clients that are none, before the release is brought up" \
+	refused 2 "'home' is no client" --force --run "touch $LAB_DIR/brought-up" --smoke true --preview 192.0.2.0/24,home
+expect "clients of another address family" refused 2 'is of another address family' --force --smoke true --preview 2001:db8::/32
+expect "no clients at all" refused 2 '--preview takes clients' --force --smoke true --preview ,
+expect "and nothing was brought up" test ! -e "$LAB_DIR/brought-up"
+teal preview echo green --from 198.18.0.0/15 --quiet
+expect "a preview that another one would take away" \
+	exits 3 teal deploy echo --force --smoke true --preview 192.0.2.0/24 --quiet
+expect "is still there" not is "$(preview_of)" none
+teal preview echo --off --quiet
 expect "nothing to resume" refused 3 'so there is nothing to resume' --resume
 kill $held
 teald_stop

@@ -163,6 +163,9 @@ expect "a drain of the active color" refused 3 "blue is the active color of web"
 expect "teal without root says that it needs it" \
 	refused 1 "the tables are root's, so run this as root (sudo)" \
 	nobody "$LAB_DIR/files/teal" status --pin-dir "$LAB_PINS"
+onto_full() { teal "$@" >/dev/full; }
+expect "an answer that cannot be printed" \
+	refused 1 "what was asked for is done, but the answer cannot be printed: No space left on device" onto_full status
 expect "flows of nobody: no empty list comes with the sentence" is "$(teal flows --client home 2>/dev/null || true)" ""
 expect "the history of a service that is not there" refused 1 "there is no service 'wbe'" teal history wbe
 expect "a monitor that is to be quiet" refused 2 "leave --quiet out" teal monitor --quiet

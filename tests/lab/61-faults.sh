@@ -105,6 +105,16 @@ for color in green blue green blue; do
 	expect "and recorded" is "$(jq -r '.services | [.web, .echo6, .web6][].active' "$LAB_STATE/state.json" | sort -u)" $color
 done
 
+# --- no standard output, no standard error ---
+
+mute() { teal "$@" >&- 2>&-; }
+for each in "switch bulk blue" "switch nonesuch blue" "switch bulk green" "canary bulk blue 1000"; do
+	# shellcheck disable=SC2086
+	mute $each || true
+	expect "teal $each to nobody's ears: the books are books" jq -e .services.bulk "$LAB_STATE/state.json"
+	expect "and the history is one" jq -e .at "$LAB_STATE/history.jsonl"
+done
+
 # --- tables of another version ---
 
 meta() { bpftool -j map lookup pinned "$LAB_PINS/meta" key hex 00 00 00 00 | jq -r '.value | map(ltrimstr("0x")) | join(" ")'; }
@@ -135,7 +145,13 @@ expect "at boot the books are broken: teald does not guess" \
 expect "and stays detached" test ! -e "$LAB_PINS"
 expect "so nobody is sent anywhere" not ask
 cp "$LAB_DIR/state.json" "$LAB_STATE/state.json"
+setsid socat -u "UNIX-RECV:$LAB_DIR/notify" - >"$LAB_DIR/notified" 2>/dev/null &
+eventually 3 test -S "$LAB_DIR/notify"
+export NOTIFY_SOCKET=$LAB_DIR/notify
 teald_start
+unset NOTIFY_SOCKET
+teald_reload
+expect "systemd is told when teald is ready, and of a reload" eventually 3 eval 'is "$(grep -aoE "[A-Z]+=1" "$LAB_DIR/notified" | paste -sd " ")" "READY=1 RELOADING=1 READY=1"'
 expect "once they are mended, it begins with what they say" is "$(active_color udp) $(active_color web)" "green blue"
 teald_stop
 

@@ -9,6 +9,7 @@
 
 #include "command/command.h"
 #include "command/output.h"
+#include "common/standard.h"
 
 /* Usage, prefixes and arity come from here; 'make lint' holds the manual's synopsis against it. */
 static const struct command commands[] = {
@@ -171,6 +172,7 @@ int main(int argc, char **argv)
 {
 	struct error e = {};
 
+	standard_keep();
 	umask(077);
 	libbpf_set_print(libbpf_quiet);
 	if (argc > 1 && !strcmp(argv[1], "--complete")) {
@@ -180,7 +182,8 @@ int main(int argc, char **argv)
 	if (!main_run(argc, argv, &e) && !fflush(stdout))
 		return EXIT_DONE;
 	if (!e.text[0])
-		error_set(&e, EXIT_FAILED, errno, "cannot print the answer: %s", strerror(errno));
+		error_set(&e, EXIT_FAILED, errno, "what was asked for is done, but the answer cannot be printed: %s",
+			  strerror(errno));
 	fflush(stdout); /* the answer comes before the sentence, also where both go into one file */
 	fprintf(stderr, "teal: %s\n", e.text);
 	return e.code;

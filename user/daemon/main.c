@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "common/cleanup.h"
+#include "common/standard.h"
 #include "daemon/apply.h"
 #include "daemon/attach.h"
 #include "daemon/capability.h"
@@ -376,6 +377,7 @@ int main(int argc, char **argv)
 	enum daemon_task task;
 	struct error e = {};
 
+	standard_keep();
 	libbpf_set_print(libbpf_quiet); /* errors are told in one sentence, by us */
 	umask(077); /* pins and books are root's alone */
 	if (!daemon_options_take(argc, argv, &options, &task, &e)) {

@@ -52,6 +52,10 @@ int deploy_pick(struct deploy *d, char text[256], struct error *e)
 		return error_set(e, EXIT_REFUSED, EBUSY,
 				 "%s has a canary of %u%% on %s already: end it with 'teal canary %s %s off'", d->service,
 				 s.info.canary_percent, color_name(s.info.canary), d->service, color_name(s.info.canary));
+	if (!error && d->plan.preview && s.info.preview != TEAL_NO_COLOR)
+		return error_set(e, EXIT_REFUSED, EBUSY,
+				 "%s has a preview of %s already, which --preview would take away: end it with 'teal preview %s --off'",
+				 d->service, color_name(s.info.preview), d->service);
 	if (!error)
 		error = color_flows(d->tables, s.id, d->color, &left, e);
 	if (!error && left && !d->plan.force)
@@ -260,26 +264,6 @@ int deploy_health(struct deploy *d, char text[256], struct error *e)
 
 /* Smoke */
 
-static int prefixes_read(const char *text, struct prefix **ret, unsigned int *ret_count, struct error *e)
-{
-	unsigned int count = 0;
-	char **words;
-	int error = deploy_list_split("--preview", text, &words, e);
-
-	if (error)
-		return error;
-	while (words[count])
-		count++;
-	*ret = calloc(count + 1, sizeof(**ret));
-	for (unsigned int i = 0; *ret && i < count && !error; i++)
-		if (prefix_parse(words[i], &(*ret)[i]))
-			error = error_set(e, EXIT_USAGE, EINVAL,
-					  "'%s' is no client: write an address, or a prefix such as 198.51.100.0/24", words[i]);
-	words_free(words);
-	*ret_count = count;
-	return *ret || error ? error : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-}
-
 /* The clients of --preview get the new color, or they do not any more. */
 static int preview_put(const struct deploy *d, bool on, struct error *e)
 {
@@ -292,7 +276,7 @@ static int preview_put(const struct deploy *d, bool on, struct error *e)
 	if (!error && !on)
 		return preview_end(d->tables, d->state_dir, &s, e);
 	if (!error)
-		error = prefixes_read(d->plan.preview, &prefixes, &count, e);
+		error = deploy_prefixes_read(&s, d->plan.preview, &prefixes, &count, e);
 	return error ?: preview_set(d->tables, d->state_dir, &s, d->color, prefixes, count, false, e);
 }
 

@@ -120,6 +120,9 @@ bool deploy_is_locked(const char *state_dir, const char *service);
 int deploy_steps_parse(const char *text, struct deploy_step steps[DEPLOY_STEPS_MAX], unsigned int *ret, struct error *e);
 /* "A,B" as a list of words, NULL at its end.  Returns 0, or a negative errno with a sentence. */
 int deploy_list_split(const char *what, const char *text, char ***ret, struct error *e);
+/* The same as prefixes, of the service's address family.  Free *ret.  Returns 0, or a negative errno with a sentence. */
+int deploy_prefixes_read(const struct service *s, const char *text, struct prefix **ret, unsigned int *ret_count,
+			 struct error *e);
 /* Texts, programs, times.  Returns 0, or a negative errno with a sentence (EXIT_USAGE). */
 int deploy_plan_check(const struct deploy_plan *plan, const struct service *s, struct error *e);
 

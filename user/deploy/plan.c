@@ -98,6 +98,45 @@ static int list_check(const struct service *s, const char *text, struct error *e
 	return error;
 }
 
+static int prefix_read(const struct service *s, const char *text, struct prefix *ret, struct error *e)
+{
+	if (prefix_parse(text, ret))
+		return error_set(e, EXIT_USAGE, EINVAL,
+				 "'%s' is no client: write an address, or a prefix such as 198.51.100.0/24", text);
+	if (address_is_ipv4(ret->address) != address_is_ipv4(s->listen.address))
+		return error_set(e, EXIT_USAGE, EAFNOSUPPORT,
+				 "'%s' is of another address family than %s listens on: name clients of the same", text, s->info.name);
+	return 0;
+}
+
+int deploy_prefixes_read(const struct service *s, const char *text, struct prefix **ret, unsigned int *ret_count,
+			 struct error *e)
+{
+	unsigned int count = 0;
+	char **words;
+	int error = text[strspn(text, ", ")] ? deploy_list_split("--preview", text, &words, e) :
+					       error_set(e, EXIT_USAGE, EINVAL, "--preview takes clients, not '%s'", text);
+
+	if (error)
+		return error;
+	while (words[count])
+		count++;
+	*ret = calloc(count + 1, sizeof(**ret));
+	for (unsigned int i = 0; *ret && i < count && !error; i++)
+		error = prefix_read(s, words[i], &(*ret)[i], e);
+	words_free(words);
+	*ret_count = count;
+	return *ret || error ? error : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+}
+
+static int clients_check(const struct service *s, const char *text, struct error *e)
+{
+	_cleanup_free_ struct prefix *prefixes = NULL;
+	unsigned int count;
+
+	return deploy_prefixes_read(s, text, &prefixes, &count, e);
+}
+
 /* The journal is JSON, and so UTF-8. */
 static int text_check(const char *what, const char *text, struct error *e)
 {
@@ -133,6 +172,8 @@ int deploy_plan_check(const struct deploy_plan *plan, const struct service *s, s
 		error = deploy_steps_parse(plan->canary, steps, &count, e);
 	if (!error && plan->backends)
 		error = list_check(s, plan->backends, e);
+	if (!error && plan->preview)
+		error = clients_check(s, plan->preview, e);
 	if (!error && plan->preview && !plan->smoke)
 		error = error_set(e, EXIT_USAGE, EINVAL, "--preview is for the time of the smoke test: say which with --smoke");
 	if (!error && plan->reset && !plan->drain_s)
