@@ -153,7 +153,7 @@ expect "steps that are none" refused 2 "takes steps such as" --canary 5
 expect "clients that are none, before the release is brought up" \
 	refused 2 "'home' is no client" --force --run "touch $LAB_DIR/brought-up" --smoke true --preview 192.0.2.0/24,home
 expect "clients of another address family" refused 2 'is of another address family' --force --smoke true --preview 2001:db8::/32
-expect "no clients at all" refused 2 '--preview takes clients' --force --smoke true --preview ,
+expect "no clients at all" refused 2 'preview takes clients' --force --smoke true --preview ,
 expect "and nothing was brought up" test ! -e "$LAB_DIR/brought-up"
 teal preview echo green --from 198.18.0.0/15 --quiet
 expect "a preview that another one would take away" \

@@ -83,6 +83,16 @@ cp "$LAB_DIR/good.yaml" "$LAB_DIR/teal.yaml"
 teald_reload
 expect "the good one is read" was_read_again
 
+expect "its limits are the tables'" not grep -q 'in the configuration, but' "$LAB_DIR/teald.log"
+printf 'limits: { flows: 2000, backends: 128 }\nseed: 7\n' >>"$LAB_DIR/teal.yaml"
+teald_reload
+expect "other ones are read" was_read_again
+expect "but it is told that they do not count yet" \
+	is "$(tail -n "+$((RELOAD_FROM + 1))" "$LAB_DIR/teald.log" | grep -oE '[a-z]+ is [0-9]+ in the configuration, but the tables were made [a-z]+ [0-9]+' | sort | paste -sd ';')" \
+	"backends is 128 in the configuration, but the tables were made for 4096;flows is 2000 in the configuration, but the tables were made for 1048576;seed is 7 in the configuration, but the tables were made with 32417"
+cp "$LAB_DIR/good.yaml" "$LAB_DIR/teal.yaml"
+teald_reload
+
 # --- two at once ---
 
 flock "$LAB_PINS" sleep 1 &

@@ -285,7 +285,7 @@ static void rooms_print(const json_t *rooms)
 		json_unpack((json_t *)json_object_get(rooms, names[ipv6]), "{s:I, s:I}", "rows", &rows, "limit", &limit);
 		room = (struct room){ .rows = rows, .most = limit };
 		if (room_percent(&room) >= ROOM_ALARM)
-			printf("%s!%s the table of IPv%c flows is %u %% full: raise limits.flows, or lower the timeouts\n",
+			printf("%s!%s the table of IPv%c flows is %u %% full: lower the timeouts, or raise limits.flows (after a teald --detach)\n",
 			       style_bad(), style_none(), ipv6 ? '6' : '4', room_percent(&room));
 	}
 }

@@ -125,6 +125,36 @@ static int map_prepare(struct bpf_map *map, const char *path, __u32 rows, struct
 	return bpf_map__reuse_fd(map, fd);
 }
 
+void load_sizes_tell(const struct tables *t, const struct config *config)
+{
+	const struct {
+		const char *name;
+		enum table table;
+		__u32 wanted;
+	} limits[] = {
+		{ "services", TABLE_service_info, config->limits.services },
+		{ "backends", TABLE_backends, config->limits.backends },
+		{ "flows", TABLE_flows4, config->limits.flows },
+		{ "pending", TABLE_pending4, config->limits.pending },
+	};
+	struct teal_meta meta = {};
+	__u32 only = 0;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		const __u32 more = rows_wanted(&config->limits, limits[i].table) - limits[i].wanted; /* row 0, which is nobody's */
+		const __u32 made = t->rows[limits[i].table] - more;
+
+		if (made != limits[i].wanted)
+			log_warning("limits: %s is %u in the configuration, but the tables were made for %u: it counts once they are "
+				    "made anew, after 'teald --detach', which ends connections",
+				    limits[i].name, limits[i].wanted, made);
+	}
+	if (!table_get(t, TABLE_meta, &only, &meta) && meta.seed != config->seed)
+		log_warning("seed is %u in the configuration, but the tables were made with %u: it counts once they are made anew, "
+			    "after 'teald --detach', which ends connections",
+			    config->seed, meta.seed);
+}
+
 static int maps_prepare(struct teal_bpf *bpf, const char *pin_dir, const struct config *config, struct error *e)
 {
 	for (enum table table = 0; table < TABLE_COUNT; table++) {

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "config/config.h"
+#include "table/table.h"
 
 struct teal_bpf;
 
@@ -26,6 +27,9 @@ bool load_is_done(const char *pin_dir);
  * Returns 0, or a negative errno with a sentence: no right, a kernel without a needed feature, another layout.
  */
 int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret, struct error *e);
+
+/* Tables keep the size and the seed that they were made with: warns of a configuration that wants others. */
+void load_sizes_tell(const struct tables *t, const struct config *config);
 
 /* Removes all pins of tables and the directory itself.  Returns 0 or a negative errno with a sentence. */
 int load_remove(const char *pin_dir, struct error *e);

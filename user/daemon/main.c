@@ -79,6 +79,8 @@ static int daemon_apply(struct daemon *d, const struct config *config, struct er
 
 	if (!error)
 		error = attach(d->bpf, d->pin_dir, config, &d->missing, e);
+	if (!error)
+		load_sizes_tell(d->tables, config);
 	if (!error && d->missing)
 		log_warning("%u of %u devices are not there: they are served as soon as they come", d->missing,
 			    config->device_count);
@@ -138,8 +140,8 @@ static void daemon_room(struct daemon *d)
 		unsigned int percent = room_percent(&rooms[ipv6]);
 
 		if (percent >= ROOM_ALARM && !d->is_full[ipv6])
-			log_warning("the table of IPv%c flows is %u %% full (%llu of %llu rows); new ones beyond that are %s: raise "
-				    "limits.flows, or lower the timeouts",
+			log_warning("the table of IPv%c flows is %u %% full (%llu of %llu rows); new ones beyond that are %s: lower "
+				    "the timeouts, or raise limits.flows, which takes a 'teald --detach' and a start",
 				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
 				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
 		d->bpf->bss->sweep_has_room[ipv6] = percent < 50;
