@@ -151,7 +151,7 @@ static int plan_claims_check(const struct plan *plan, struct error *e)
 	claims = calloc(most, sizeof(*claims));
 	if (!claims)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < plan->count; i++) {
+	for (unsigned int i = 0; i < plan->count && plan->wishes[i].config; i++) {
 		const struct wish *wish = &plan->wishes[i];
 		struct claim claim = { &wish->config->listen, wish->config->protocol, wish->config->name, TEAL_NO_COLOR, false };
 

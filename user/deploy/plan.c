@@ -113,13 +113,13 @@ int deploy_prefixes_read(const struct service *s, const char *text, struct prefi
 			 struct error *e)
 {
 	unsigned int count = 0;
-	char **words;
+	char **words = NULL;
 	int error = text[strspn(text, ", ")] ? deploy_list_split("--preview", text, &words, e) :
 					       error_set(e, EXIT_USAGE, EINVAL, "--preview takes clients, not '%s'", text);
 
 	if (error)
 		return error;
-	while (words[count])
+	while (words && words[count])
 		count++;
 	*ret = calloc(count + 1, sizeof(**ret));
 	for (unsigned int i = 0; *ret && i < count && !error; i++)
