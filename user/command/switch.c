@@ -23,17 +23,18 @@ static json_t *result_json(const struct service *s, const struct switch_result *
 
 /* What the guards are to go by: what the old colors have done so far. */
 static int guards_prepare(struct command_context *c, const struct service *services, unsigned int count,
-			  enum teal_color color, struct error *e)
+			  const struct switch_request *request, struct error *e)
 {
 	struct evidence old;
 	int error = record_check(c->options.state_dir, e);
 
 	for (unsigned int i = 0; i < count && !error; i++) {
-		if (services[i].info.active == color)
+		if (services[i].info.active == request->color)
 			continue;
 		error = evidence_take(c->tables, services[i].id, services[i].info.active, &old, e);
 		if (!error)
-			error = guard_prepare(c->tables, c->options.state_dir, &services[i], color, &old, NULL, e);
+			error = guard_prepare(c->tables, c->options.state_dir, &services[i], request->color,
+					      request->guard_until, &old, NULL, e);
 	}
 	return error;
 }
@@ -52,7 +53,7 @@ static int switch_all(struct command_context *c, struct service *services, unsig
 
 	if (!results)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = guard_s ? guards_prepare(c, services, count, color, e) : 0;
+	error = guard_s ? guards_prepare(c, services, count, &request, e) : 0;
 	if (!error)
 		error = switch_services(c->tables, c->options.state_dir, services, count, &request, results, e);
 	for (unsigned int i = 0; i < count && !error; i++) {

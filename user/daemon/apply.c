@@ -31,8 +31,7 @@ struct plan {
 	unsigned int count, begun; /* so many of them are being changed, in their order */
 	struct service *present;   /* what is there now, by name */
 	unsigned int present_count;
-	struct record *record;
-	const struct record_service **by_name; /* its entries */
+	struct record *record; /* sorted */
 	struct roster roster;
 	struct slot_swaps swaps;
 };
@@ -44,7 +43,6 @@ static void plan_free(struct plan *plan)
 	slot_swaps_free(&plan->swaps);
 	roster_free(&plan->roster);
 	record_free(plan->record);
-	free(plan->by_name);
 	free(plan->present);
 	free(plan->wishes);
 }
@@ -57,35 +55,6 @@ static int present_compare(const void *name, const void *service)
 static const struct service *present_find(const struct plan *plan, const char *name)
 {
 	return bsearch(name, plan->present, plan->present_count, sizeof(*plan->present), present_compare);
-}
-
-static int entry_compare(const void *a, const void *b)
-{
-	return strcmp((*(const struct record_service *const *)a)->name, (*(const struct record_service *const *)b)->name);
-}
-
-static int entry_compare_name(const void *name, const void *entry)
-{
-	return strcmp(name, (*(const struct record_service *const *)entry)->name);
-}
-
-static const struct record_service *entry_find(const struct plan *plan, const char *name)
-{
-	const struct record_service *const *found =
-		bsearch(name, plan->by_name, plan->record->count, sizeof(*plan->by_name), entry_compare_name);
-
-	return found ? *found : NULL;
-}
-
-static int entries_sort(struct plan *plan, struct error *e)
-{
-	plan->by_name = calloc(plan->record->count + 1, sizeof(*plan->by_name));
-	if (!plan->by_name)
-		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < plan->record->count; i++)
-		plan->by_name[i] = &plan->record->services[i];
-	qsort(plan->by_name, plan->record->count, sizeof(*plan->by_name), entry_compare);
-	return 0;
 }
 
 static struct service_traits traits_of(const struct config_service *config)
@@ -102,7 +71,7 @@ static struct service_traits traits_of(const struct config_service *config)
 
 static void wish_make(struct wish *wish, const struct config_service *config, const struct plan *plan)
 {
-	const struct record_service *record = entry_find(plan, config->name);
+	const struct record_service *record = record_find_sorted(plan->record, config->name);
 
 	wish->config = config;
 	wish->record = record;
@@ -172,10 +141,10 @@ static int plan_make(const struct tables *t, const char *state_dir, const struct
 {
 	int error = record_read(state_dir, &plan->record, e);
 
-	if (!error)
-		error = entries_sort(plan, e);
-	if (!error)
+	if (!error) {
+		record_sort(plan->record);
 		error = service_list(t, &plan->present, &plan->present_count, e);
+	}
 	if (!error)
 		error = roster_read(t, &plan->roster, e);
 	plan->wishes = calloc(config->service_count + 1, sizeof(*plan->wishes));

@@ -15,6 +15,7 @@
 #include "common/standard.h"
 #include "daemon/apply.h"
 #include "daemon/attach.h"
+#include "daemon/books.h"
 #include "daemon/capability.h"
 #include "daemon/guard.h"
 #include "daemon/health.h"
@@ -45,6 +46,7 @@ struct daemon {
 	bool is_full[2]; /* the tables of IPv4's and IPv6's flows, nearly, and that was told */
 	struct health *health;
 	struct guards *guards;
+	struct books *books;
 	unsigned int missing; /* devices of the configuration that are not there */
 	int lock;
 	uv_loop_t loop;
@@ -231,6 +233,8 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	uv_timer_start(&d->sweep_timer, daemon_sweep, SWEEP_MS, 0);
 	if (guards_new(&d->loop, d->tables, &d->config, d->pin_dir, d->state_dir, &d->guards))
 		log_error("out of memory: switches are not guarded");
+	if (books_new(&d->loop, d->tables, d->state_dir, &d->books))
+		log_error("out of memory: a switch that is killed is finished by the next one only");
 	neighbours_watch(&d->loop, d->tables, &d->neighbours);
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());
@@ -292,6 +296,7 @@ static int daemon_run(struct daemon *d, struct error *e)
 		error = daemon_start(d, e);
 	if (!error)
 		error = daemon_loop(d, e);
+	books_free(d->books);
 	guards_free(d->guards);
 	sweep_free(d->sweep);
 	tables_close(d->tables);

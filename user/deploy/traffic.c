@@ -104,7 +104,7 @@ int deploy_canary(struct deploy *d, char text[256], struct error *e)
 
 /* Switch */
 
-static int guard_begin(const struct deploy *d, const struct service *s, struct error *e)
+static int guard_begin(const struct deploy *d, const struct service *s, __u64 until, struct error *e)
 {
 	char **on_rollback = NULL;
 	struct evidence old;
@@ -115,7 +115,7 @@ static int guard_begin(const struct deploy *d, const struct service *s, struct e
 	if (error)
 		return error;
 	old = reference_of(d, &old);
-	error = guard_prepare(d->tables, d->state_dir, s, d->color, &old, on_rollback, e);
+	error = guard_prepare(d->tables, d->state_dir, s, d->color, until, &old, on_rollback, e);
 	words_free(on_rollback);
 	return error;
 }
@@ -136,9 +136,9 @@ int deploy_switch(struct deploy *d, char text[256], struct error *e)
 	/* Killed after the step: it is only finished.  Otherwise the service must be what it was. */
 	if (!error && s.info.active != d->color)
 		error = deploy_service(d, &s, e);
-	if (!error && d->plan.guard_s && s.info.generation == d->generation)
-		error = guard_begin(d, &s, e);
 	request.guard_until = d->plan.guard_s ? table_seconds() + d->plan.guard_s : 0;
+	if (!error && d->plan.guard_s && s.info.generation == d->generation)
+		error = guard_begin(d, &s, request.guard_until, e);
 	if (!error)
 		error = switch_color(d->tables, d->state_dir, &s, &request, &result, e);
 	if (error)

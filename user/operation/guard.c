@@ -30,10 +30,10 @@ static json_t *words_json(char **words)
 
 int guard_write(const char *state_dir, const struct guard *guard)
 {
-	json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "service", guard->service, "color",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o}", "service", guard->service, "color",
 				 color_name(guard->color), "from", color_name(guard->from), "generation",
-				 (json_int_t)guard->generation, "outcome", outcomes[guard->outcome], "why", guard->why,
-				 "on_rollback", words_json(guard->on_rollback), "reference",
+				 (json_int_t)guard->generation, "until", (json_int_t)guard->until, "outcome",
+				 outcomes[guard->outcome], "why", guard->why, "on_rollback", words_json(guard->on_rollback), "reference",
 				 evidence_json(&guard->reference), "before", evidence_json(&guard->before));
 	int error = json ? durable_write(state_dir, FOLDER, guard->service, json) : -ENOMEM;
 
@@ -42,10 +42,10 @@ int guard_write(const char *state_dir, const struct guard *guard)
 }
 
 int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
-		  const struct evidence *reference, char **on_rollback, struct error *e)
+		  __u64 until, const struct evidence *reference, char **on_rollback, struct error *e)
 {
 	struct guard guard = { .color = color, .from = color_other(color), .generation = s->info.generation + 1,
-			       .reference = *reference, .on_rollback = on_rollback };
+			       .until = until, .reference = *reference, .on_rollback = on_rollback };
 	int error = evidence_take(t, s->id, color, &guard.before, e);
 
 	strcpy(guard.service, s->info.name);
@@ -102,13 +102,13 @@ static int guard_unpack(const json_t *json, struct guard *ret)
 {
 	const char *service, *color, *from, *outcome, *why;
 	const json_t *on_rollback, *reference, *before;
-	json_int_t generation;
+	json_int_t generation, until = 0;
 	struct guard read = {};
 	int i = 0;
 
-	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "service", &service, "color", &color,
-			"from", &from, "generation", &generation, "outcome", &outcome, "why", &why, "on_rollback",
-			&on_rollback, "reference", &reference, "before", &before) ||
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:I, s?I, s:s, s:s, s:o, s:o, s:o}", "service", &service, "color",
+			&color, "from", &from, "generation", &generation, "until", &until, "outcome", &outcome, "why", &why,
+			"on_rollback", &on_rollback, "reference", &reference, "before", &before) ||
 	    color_parse(color, &read.color) || color_parse(from, &read.from) || evidence_read(reference, &read.reference) ||
 	    evidence_read(before, &read.before) || strlen(service) >= sizeof(read.service))
 		return -EINVAL;
@@ -118,6 +118,7 @@ static int guard_unpack(const json_t *json, struct guard *ret)
 		return -EINVAL;
 	strcpy(read.service, service);
 	read.generation = (__u32)generation;
+	read.until = until > 0 ? (__u64)until : 0;
 	read.outcome = i;
 	text_clean(why, read.why, sizeof(read.why));
 	*ret = read;

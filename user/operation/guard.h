@@ -18,6 +18,7 @@ struct guard {
 	char service[TEAL_NAME_SIZE];
 	enum teal_color color, from;
 	__u32 generation; /* that the switch gives the service */
+	__u64 until; /* as service_info.guard_until is to be, should the switch be killed before it writes that */
 	struct evidence reference; /* what the old color did before the switch */
 	struct evidence before;	   /* the new color's counters at the switch */
 	char **on_rollback;	   /* a command's words, or NULL */
@@ -28,12 +29,13 @@ struct guard {
 /*
  * Makes it durable before the switch that it guards, which gives the service the next generation.
  * @s          as it is before
+ * @until      what the switch will write into service_info.guard_until
  * @reference  what the old color did
  * @on_rollback  a command's words, or NULL
  * Returns 0, or a negative errno with a sentence.
  */
 int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
-		  const struct evidence *reference, char **on_rollback, struct error *e);
+		  __u64 until, const struct evidence *reference, char **on_rollback, struct error *e);
 
 /*
  * A guard is teald's, so it must be there: whoever holds LOCK_DAEMON is.  Waits a moment for one that is being restarted.

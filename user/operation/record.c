@@ -12,8 +12,7 @@
 #include "common/cleanup.h"
 #include "operation/record_extra.h"
 
-#define STATE_FILE "state.json"
-#define NEW_FILE STATE_FILE ".new" /* a fixed name: what a killed writer left is overwritten by the next */
+#define NEW_FILE RECORD_FILE ".new" /* a fixed name: what a killed writer left is overwritten by the next */
 #define FILE_MAX (64 << 20)	   /* far above 65535 services and a million backends */
 #define PROBE_ROOM 4096		   /* what a change may add to the file */
 
@@ -35,7 +34,7 @@ static int record_refuse(const char *state_dir, struct error *e, const char *for
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
 	return error_set(e, EXIT_FAILED, EINVAL,
-			 "%s/" STATE_FILE " is not a record that teal wrote (%s): mend it, or move it away to begin "
+			 "%s/" RECORD_FILE " is not a record that teal wrote (%s): mend it, or move it away to begin "
 			 "with the configuration", state_dir, why);
 }
 
@@ -44,13 +43,13 @@ static int state_file_open(const char *state_dir, struct error *e)
 {
 	_cleanup_close_ int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
-	int fd = dir < 0 ? -1 : openat(dir, STATE_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, RECORD_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
 		return error_set(e, EXIT_FAILED, errno,
-				 "%s/" STATE_FILE " cannot be read (%s): make it readable or name another --state-dir",
+				 "%s/" RECORD_FILE " cannot be read (%s): make it readable or name another --state-dir",
 				 state_dir, strerror(errno));
 	return fd;
 }
@@ -127,7 +126,7 @@ static int services_read(const char *state_dir, json_t *services, struct record 
 
 	record->services = calloc(json_object_size(services) + 1, sizeof(*record->services));
 	if (!record->services)
-		return error_set(e, EXIT_FAILED, ENOMEM, "no memory to read %s/" STATE_FILE, state_dir);
+		return error_set(e, EXIT_FAILED, ENOMEM, "no memory to read %s/" RECORD_FILE, state_dir);
 	json_object_foreach (services, name, json) {
 		const char *wrong = service_read(name, json, &record->services[record->count++], &problem);
 
@@ -173,7 +172,7 @@ int record_read(const char *state_dir, struct record **ret, struct error *e)
 	int error;
 
 	if (!record)
-		return error_set(e, EXIT_FAILED, ENOMEM, "no memory to read %s/" STATE_FILE, state_dir);
+		return error_set(e, EXIT_FAILED, ENOMEM, "no memory to read %s/" RECORD_FILE, state_dir);
 	error = record_fill(state_dir, record, e);
 	if (error)
 		record_free(record);
@@ -277,7 +276,7 @@ static int new_file_write(int dir, const char *bytes, size_t size)
 
 static int new_file_rename(int dir)
 {
-	if (renameat(dir, NEW_FILE, dir, STATE_FILE)) {
+	if (renameat(dir, NEW_FILE, dir, RECORD_FILE)) {
 		int error = -errno;
 
 		unlinkat(dir, NEW_FILE, 0);
@@ -300,7 +299,7 @@ int record_write(const char *state_dir, const struct record *record, struct erro
 		error = new_file_rename(dir);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error,
-				 "%s/" STATE_FILE " cannot be written (%s): until it can, a reboot would "
+				 "%s/" RECORD_FILE " cannot be written (%s): until it can, a reboot would "
 				 "come back on what was recorded before",
 				 state_dir, strerror(-error));
 	return 0;
@@ -323,7 +322,7 @@ static int probe(int dir)
 	char *bytes;
 	int error;
 
-	if (fstatat(dir, STATE_FILE, &status, 0) && errno != ENOENT)
+	if (fstatat(dir, RECORD_FILE, &status, 0) && errno != ENOENT)
 		return -errno;
 	if (status.st_size > FILE_MAX)
 		return -EFBIG;

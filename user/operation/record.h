@@ -12,6 +12,8 @@
 #include "common/address.h"
 #include "common/error.h"
 
+#define RECORD_FILE "state.json"
+
 struct record_service {
 	char name[TEAL_NAME_SIZE];
 	enum teal_color active, previous;
@@ -50,6 +52,10 @@ int record_check(const char *state_dir, struct error *e);
 
 /* The entry of that name, or NULL. */
 struct record_service *record_find(struct record *record, const char *name);
+
+/* For whoever looks for many: sorts the entries by name; the entry of that name among sorted ones, or NULL. */
+void record_sort(struct record *record);
+const struct record_service *record_find_sorted(const struct record *record, const char *name);
 
 /* The entry of that name, made empty (active blue, no previous) if it is missing; NULL when memory is out. */
 struct record_service *record_obtain(struct record *record, const char *name);

@@ -32,6 +32,27 @@ struct record_service *record_obtain(struct record *record, const char *name)
 	return service;
 }
 
+static int entry_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct record_service *)a)->name, ((const struct record_service *)b)->name);
+}
+
+void record_sort(struct record *record)
+{
+	if (record->count)
+		qsort(record->services, record->count, sizeof(*record->services), entry_compare);
+}
+
+static int name_compare(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct record_service *)entry)->name);
+}
+
+const struct record_service *record_find_sorted(const struct record *record, const char *name)
+{
+	return record->count ? bsearch(name, record->services, record->count, sizeof(*record->services), name_compare) : NULL;
+}
+
 static void service_free(struct record_service *service)
 {
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)

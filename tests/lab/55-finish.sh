@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A switch is killed between the kernel's slot and the books: teald finishes it within a second, or as soon as it starts, so
+# that a reboot comes back on the color that traffic goes to; a switch that is only slow is left alone.
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+row() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r ".[].formatted.value | select(.name == \"echo\") | $1"; }
+booked() { jq -r ".services.echo | $1" "$LAB_STATE/state.json"; }
+last() { teal history echo --json | jq -r ".history[-1] | $1"; }
+everywhere() { # COLOR GENERATION: what traffic gets, in the row, in the books, and the last of the history
+	is "$(active_color echo), $(row .active) $(row .generation), $(booked .active) $(booked .generation), $(last '"\(.to) \(.generation)"')" \
+		"$1, TEAL_${1^^} $2, $1 $2, $1 $2"
+}
+traced() { # INJECTION COMMAND...
+	local injection=$1 code=0
+	shift
+	{ edge strace -qq -o /dev/null -e "trace=${injection%%:*}" -e "inject=$injection" "$TEAL" "$@" --pin-dir "$LAB_PINS" \
+		--state-dir "$LAB_STATE" || code=$?; } >/dev/null 2>&1
+	return $code
+}
+finished() { # WHAT, INJECTION: a switch to green that is killed there is finished
+	local before
+	teal switch echo blue --quiet
+	before=$(generation echo)
+	expect "a switch is killed $1" exits 137 traced "$2:signal=KILL:when=$3" switch echo green
+	expect "killed $1: teald finishes it" eventually 2 everywhere green $((before + 1))
+	expect "killed $1: the history says so" is "$(last '"\(.from) \(.why)"')" \
+		"blue the command that switched was killed before it could write this down: teald has done so"
+}
+
+lab_up routed
+lab_config ""
+# shellcheck disable=SC2086
+echo_start $BACKENDS
+teald_start
+load_begin echo --long 20 --seconds 60
+expect "20 connections are there" eventually 10 has_flows echo 20
+
+# The writes to tables of a switch: the slot's is the first.
+edge strace -qq -o "$LAB_DIR/calls" -e trace=bpf "$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" >/dev/null
+mapfile -t writes < <(grep -n BPF_MAP_UPDATE_ELEM "$LAB_DIR/calls" | cut -d : -f 1)
+expect "it writes to tables" holds "${#writes[@]}" -ge 2
+
+finished "between the slot and the row" bpf $((writes[0] + 1))
+expect "with the connections of that moment" is "$(last .connections)" 20
+finished "before it writes the row" bpf "${writes[1]}"
+finished "between the row and the books" renameat 1
+expect "it is told in the log" grep -q 'echo: whoever switched from blue to green was killed before that was written down' "$LAB_DIR/teald.log"
+teal switch echo blue --quiet
+before=$(generation echo)
+expect "a switch is killed before the slot" exits 137 traced "bpf:signal=KILL:when=${writes[0]}" switch echo green
+sleep 2
+expect "and nothing was switched" everywhere blue "$before"
+
+# Whoever is at it finishes it himself: it takes three seconds from the slot to the books, and teald looks meanwhile.
+lines=$(log_lines)
+expect "a slow switch" traced "renameat:delay_enter=3000000:when=1" switch echo green --why slowly
+expect "is left alone" everywhere green $((before + 1))
+expect "and is its own" is "$(last .why)" slowly
+sleep 1.5
+expect "teald had nothing to do" not log_says "$lines" 'killed before'
+
+# Without a daemon, and then a reboot.
+teald_stop
+teal switch echo blue --quiet
+expect "without a daemon a switch is killed" exits 137 traced "bpf:signal=KILL:when=$((writes[0] + 1))" switch echo green
+expect "the books say blue" is "$(booked .active)" blue
+teald_start
+expect "the next daemon finishes it" eventually 1 everywhere green $((before + 3))
+load_end echo
+expect_clean echo "all the while"
+teald_stop
+expect "after a reboot" eval 'teald_detach && teald_start'
+expect "it is green that is active" everywhere green $((before + 3))
+
+teald_stop
+
+finish

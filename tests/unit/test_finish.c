@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What killed switches and canaries left between slot, row and books, in the kernel's own maps. */
+#include "operations.h"
+#include "tables.h"
+#include "unit.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "operation/finish.h"
+#include "operation/guard.h"
+#include "operation/switch.h"
+#include "table/slot.h"
+
+struct told {
+	unsigned int all, switches;
+};
+
+static void tell(void *argument, const struct service *s, enum teal_color from, bool switched)
+{
+	struct told *told = argument;
+
+	(void)s;
+	(void)from;
+	told->all++;
+	told->switches += switched;
+}
+
+/* Finishes, and afterwards there is nothing to be finished. */
+static struct told finish(void)
+{
+	struct told told = { 0 }, again = { 0 };
+	struct error e = { 0 };
+
+	ROW_CHECK(!finish_all(t, tables_state_dir(), tell, &told, &e), "finish: %s", e.text);
+	ROW_CHECK(!finish_all(t, tables_state_dir(), tell, &again, &e), "once more: %s", e.text);
+	CU_ASSERT_EQUAL(again.all, 0);
+	services_find();
+	return told;
+}
+
+static struct teal_service_info row_get(const struct service *s)
+{
+	struct teal_service_info row = { 0 };
+	__u32 id = s->id;
+
+	CU_ASSERT_EQUAL(table_get(t, TABLE_service_info, &id, &row), 0);
+	return row;
+}
+
+static void row_put(const struct service *s, const struct teal_service_info *row)
+{
+	__u32 id = s->id;
+
+	CU_ASSERT_EQUAL(table_put(t, TABLE_service_info, &id, row), 0);
+}
+
+static unsigned int history_length(void)
+{
+	struct error e = { 0 };
+	unsigned int unread = 0, length;
+	json_t *list = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(history_read(tables_state_dir(), "web", 0, &list, &unread, &e), 0);
+	length = (unsigned int)json_array_size(list);
+	json_decref(list);
+	return length;
+}
+
+static void what_agrees_is_left_alone(void)
+{
+	struct teal_service_info row;
+
+	two_begin();
+	row = row_get(&web);
+	CU_ASSERT_TRUE(finish_is_in_slot(t, web.id, &row));
+	CU_ASSERT_EQUAL(finish().all, 0);
+	CU_ASSERT_EQUAL(history_length(), 0);
+	two_end();
+}
+
+static void the_row_follows_the_slot_and_the_books_the_row(void)
+{
+	struct teal_service_info row;
+	struct record_service entry;
+	struct told told;
+
+	two_begin();
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	row = row_get(&web);
+	CU_ASSERT_FALSE(finish_is_in_slot(t, web.id, &row));
+	told = finish();
+	CU_ASSERT_EQUAL(told.all, 1);
+	CU_ASSERT_EQUAL(told.switches, 1);
+	row = row_get(&web);
+	CU_ASSERT_EQUAL(row.active, TEAL_GREEN);
+	CU_ASSERT_EQUAL(row.previous, TEAL_BLUE);
+	CU_ASSERT_EQUAL(row.generation, 1);
+	CU_ASSERT_EQUAL(row.guard_until, 0);
+	entry = booked("web", NULL);
+	CU_ASSERT_TRUE(finish_is_recorded(&row, &entry));
+	CU_ASSERT_EQUAL(history_length(), 1);
+	two_end();
+}
+
+static void a_guarded_switch_goes_on_guarded(void)
+{
+	struct guard guard = { .service = "web", .color = TEAL_GREEN, .from = TEAL_BLUE, .generation = 1 };
+
+	two_begin();
+	guard.until = (__u64)time(NULL) + 60;
+	CU_ASSERT_EQUAL(guard_write(tables_state_dir(), &guard), 0);
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	finish();
+	CU_ASSERT_EQUAL(row_get(&web).guard_until, guard.until);
+	/* The next one has no guard of its own. */
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_BLUE), 0);
+	finish();
+	CU_ASSERT_EQUAL(row_get(&web).generation, 2);
+	CU_ASSERT_EQUAL(row_get(&web).guard_until, 0);
+	two_end();
+}
+
+static void a_row_without_its_books_is_written_down(void)
+{
+	struct teal_service_info row;
+
+	two_begin();
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	row = row_get(&web);
+	row.active = TEAL_GREEN;
+	row.previous = TEAL_BLUE;
+	row.generation = 7;
+	row_put(&web, &row);
+	CU_ASSERT_TRUE(finish_is_in_slot(t, web.id, &row));
+	CU_ASSERT_EQUAL(finish().switches, 1);
+	CU_ASSERT_EQUAL(row_get(&web).generation, 7);
+	CU_ASSERT_EQUAL(booked("web", NULL).generation, 7);
+	CU_ASSERT_EQUAL(booked("web", NULL).active, TEAL_GREEN);
+	CU_ASSERT_EQUAL(booked("api", NULL).active, TEAL_BLUE);
+	two_end();
+}
+
+/* A canary's row is written before its table comes into the slot, and after that went. */
+static void a_canary_that_is_not_in_the_slot_is_none(void)
+{
+	struct teal_service_info row;
+	struct told told;
+
+	two_begin();
+	canary(5);
+	CU_ASSERT_EQUAL(finish().all, 0);
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_BLUE), 0);
+	row = row_get(&web);
+	CU_ASSERT_FALSE(finish_is_in_slot(t, web.id, &row));
+	told = finish();
+	CU_ASSERT_EQUAL(told.all, 1);
+	CU_ASSERT_EQUAL(told.switches, 0);
+	CU_ASSERT_EQUAL(row_get(&web).canary, TEAL_NO_COLOR);
+	CU_ASSERT_EQUAL(booked("web", NULL).canary, TEAL_NO_COLOR);
+	CU_ASSERT_EQUAL(row_get(&web).generation, 0);
+	CU_ASSERT_EQUAL(history_length(), 0);
+	two_end();
+}
+
+CU_TestInfo finish_tests[] = {
+	{ "what agrees is left alone", what_agrees_is_left_alone },
+	{ "the row follows the slot, and the books the row", the_row_follows_the_slot_and_the_books_the_row },
+	{ "a guarded switch goes on guarded", a_guarded_switch_goes_on_guarded },
+	{ "a row without its books is written down", a_row_without_its_books_is_written_down },
+	{ "a canary that is not in the slot is none", a_canary_that_is_not_in_the_slot_is_none },
+	CU_TEST_INFO_NULL,
+};
