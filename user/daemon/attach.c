@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/capability.h"
+#include "daemon/held.h"
 #include "daemon/log.h"
 #include "daemon/netdev.h"
 #include "teal.skel.h"
@@ -143,11 +145,11 @@ static int xdp_refused(const struct netdev *device, enum device_mode mode, int e
 			 device->name, attach_mode_name(mode), strerror(error));
 }
 
-static int link_create(struct teal_bpf *bpf, const char *path, const struct netdev *device, int hook,
+static int link_create(struct attach *a, const char *path, const struct netdev *device, int hook,
 		       enum device_mode mode, struct error *e)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options);
-	struct bpf_program *program = hook_program(bpf, hook);
+	struct bpf_program *program = hook_program(a->bpf, hook);
 	_cleanup_close_ int link = -1;
 
 	if (hook == XDP)
@@ -167,44 +169,67 @@ static int link_create(struct teal_bpf *bpf, const char *path, const struct netd
 				 device->name, strerror(errno));
 	if (bpf_obj_pin(link, path))
 		return error_set(e, EXIT_FAILED, errno, "cannot pin %s: %s", path, strerror(errno));
+	held_put(&a->held, path, link);
 	log_info("%s: attached %s%s%s", device->name, hooks[hook].name, hook == XDP ? " " : "",
 		 hook == XDP ? attach_mode_name(mode) : "");
 	return 0;
 }
 
-/* One program at one device: the pinned link with the new program in it, or a new link. */
-static int hook_attach(struct teal_bpf *bpf, const char *pin_dir, const struct netdev *device, int hook,
-		       enum device_mode mode, struct error *e)
+/* The link that is pinned at `path`; one that has lost its pin and is held gets it again.  Returns a descriptor or -1. */
+static int link_get(const struct attach *a, const char *path)
 {
-	_cleanup_free_ char *path = link_path(pin_dir, device->name, hook);
-	_cleanup_close_ int link = path ? bpf_obj_get(path) : -1;
+	int link = bpf_obj_get(path), held;
+
+	if (link >= 0 || errno != ENOENT)
+		return link;
+	held = held_get(a->held, path);
+	if (held >= 0 && bpf_obj_pin(held, path))
+		log_warning("cannot pin %s again: %s", path, strerror(errno));
+	return held < 0 ? -1 : fcntl(held, F_DUPFD_CLOEXEC, 0);
+}
+
+/* Unpins the link, and so detaches it.  Returns whether there was one. */
+static bool link_drop(struct attach *a, const char *path)
+{
+	const bool held = held_drop(&a->held, path), pinned = !unlink(path);
+
+	return held || pinned;
+}
+
+/* One program at one device: the pinned link with the new program in it, or a new link. */
+static int hook_attach(struct attach *a, const struct netdev *device, int hook, enum device_mode mode, struct error *e)
+{
+	_cleanup_free_ char *path = link_path(a->pin_dir, device->name, hook);
+	_cleanup_close_ int link = path ? link_get(a, path) : -1;
 	int error;
 
 	if (!path)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	if (link >= 0 && hook == XDP && netdev_xdp_mode(device->index) != (mode == MODE_GENERIC ? XDP_ATTACHED_SKB : XDP_ATTACHED_DRV)) {
-		unlink(path);
+		link_drop(a, path);
 		close_p(&link);
 		link = -1;
 	}
 	if (link >= 0) {
-		error = link_update(link, bpf_program__fd(hook_program(bpf, hook)), device->index);
+		error = link_update(link, bpf_program__fd(hook_program(a->bpf, hook)), device->index);
+		if (!error)
+			held_put(&a->held, path, link);
 		if (!error)
 			return 0;
 		if (error != -ENOLINK)
 			return error_set(e, EXIT_FAILED, -error, "cannot put the program into %s: %s", path, strerror(-error));
-		unlink(path); /* its device went away and took the link along */
+		link_drop(a, path); /* its device went away and took the link along */
 	}
-	return link_create(bpf, path, device, hook, mode, e);
+	return link_create(a, path, device, hook, mode, e);
 }
 
-static void hook_detach(const char *pin_dir, const char *device, __u32 index, int hook)
+static void hook_detach(struct attach *a, const char *device, __u32 index, int hook)
 {
-	_cleanup_free_ char *path = link_path(pin_dir, device, hook);
+	_cleanup_free_ char *path = link_path(a->pin_dir, device, hook);
 	LIBBPF_OPTS(bpf_tc_hook, place, .ifindex = index, .attach_point = hooks[hook].clsact);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
 
-	if (path && !unlink(path))
+	if (path && link_drop(a, path))
 		log_info("%s: detached %s", device, hooks[hook].name);
 	if (hook == XDP || !index || bpf_tc_query(&place, &options))
 		return;
@@ -214,8 +239,8 @@ static void hook_detach(const char *pin_dir, const char *device, __u32 index, in
 		log_info("%s: detached %s", device, hooks[hook].name);
 }
 
-static int device_attach(struct teal_bpf *bpf, const char *pin_dir, const struct config_device *wanted,
-			 const struct netdev *device, struct error *e)
+static int device_attach(struct attach *a, const struct config_device *wanted, const struct netdev *device,
+			 struct error *e)
 {
 	enum device_mode mode = mode_choose(device, wanted->mode);
 	int way_in = mode == MODE_TC ? INGRESS : XDP, error;
@@ -226,11 +251,11 @@ static int device_attach(struct teal_bpf *bpf, const char *pin_dir, const struct
 				 "packets come in by",
 				 device->name);
 	/* The new way stands before the old one is taken away, and the way out before the way in. */
-	error = hook_attach(bpf, pin_dir, device, EGRESS, mode, e);
+	error = hook_attach(a, device, EGRESS, mode, e);
 	if (!error)
-		error = hook_attach(bpf, pin_dir, device, way_in, mode, e);
+		error = hook_attach(a, device, way_in, mode, e);
 	if (!error)
-		hook_detach(pin_dir, device->name, device->index, way_in == XDP ? INGRESS : XDP);
+		hook_detach(a, device->name, device->index, way_in == XDP ? INGRESS : XDP);
 	return error;
 }
 
@@ -248,20 +273,24 @@ static bool is_wanted(const char *pin, const struct config *config)
 }
 
 /* Unpins, and so detaches, what is served and not wanted (any more). */
-static int strangers_unpin(const char *pin_dir, const struct config *config)
+static int strangers_unpin(struct attach *a, const struct config *config)
 {
 	_cleanup_free_ char *path = NULL;
 	struct dirent *entry;
 	DIR *directory;
 
-	if (asprintf(&path, "%s/links", pin_dir) < 0)
+	if (asprintf(&path, "%s/links", a->pin_dir) < 0)
 		return -ENOMEM;
 	directory = opendir(path);
 	if (!directory)
 		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(directory))) {
+		_cleanup_free_ char *pin = NULL;
+
 		if (entry->d_name[0] == '.' || is_wanted(entry->d_name, config))
 			continue;
+		if (asprintf(&pin, "%s/%s", path, entry->d_name) >= 0)
+			held_drop(&a->held, pin);
 		if (unlinkat(dirfd(directory), entry->d_name, 0))
 			log_warning("cannot remove %s/%s: %s", path, entry->d_name, strerror(errno));
 		else
@@ -271,8 +300,8 @@ static int strangers_unpin(const char *pin_dir, const struct config *config)
 	return 0;
 }
 
-/* The same for clsact filters, which have no pins. */
-static void strangers_detach(const char *pin_dir, const struct config *config, const struct netdev *list,
+/* The same for clsact filters, which have no pins, and for links that have lost theirs. */
+static void strangers_detach(struct attach *a, const struct config *config, const struct netdev *list,
 			     unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
@@ -280,8 +309,8 @@ static void strangers_detach(const char *pin_dir, const struct config *config, c
 
 		for (unsigned int n = 0; config && n < config->device_count; n++)
 			wanted |= !strcmp(config->devices[n].name, list[i].name);
-		for (int hook = INGRESS; !wanted && hook < HOOKS; hook++)
-			hook_detach(pin_dir, list[i].name, list[i].index, hook);
+		for (int hook = XDP; !wanted && hook < HOOKS; hook++)
+			hook_detach(a, list[i].name, list[i].index, hook);
 	}
 }
 
@@ -293,8 +322,7 @@ static const struct netdev *device_find(const struct netdev *list, unsigned int 
 	return NULL;
 }
 
-int attach(struct teal_bpf *bpf, const char *pin_dir, const struct config *config, unsigned int *ret_missing,
-	   struct error *e)
+int attach(struct attach *a, const struct config *config, struct error *e)
 {
 	_cleanup_free_ struct netdev *list = NULL;
 	unsigned int count = 0, missing = 0;
@@ -306,32 +334,43 @@ int attach(struct teal_bpf *bpf, const char *pin_dir, const struct config *confi
 		const struct netdev *device = device_find(list, count, config->devices[i].name);
 
 		if (device)
-			error = device_attach(bpf, pin_dir, &config->devices[i], device, e);
+			error = device_attach(a, &config->devices[i], device, e);
 		else
 			missing++;
 	}
-	if (!error && strangers_unpin(pin_dir, config))
-		error = error_set(e, EXIT_FAILED, errno, "cannot read %s/links: %s", pin_dir, strerror(errno));
+	if (!error && strangers_unpin(a, config))
+		error = error_set(e, EXIT_FAILED, errno, "cannot read %s/links: %s", a->pin_dir, strerror(errno));
 	if (error)
 		return error;
-	strangers_detach(pin_dir, config, list, count);
-	*ret_missing = missing;
-	error = capability_write(bpf);
+	strangers_detach(a, config, list, count);
+	a->missing = missing;
+	error = capability_write(a->bpf);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot write the table devices: %s", strerror(-error));
 	return 0;
 }
 
+bool attach_is_pinned(const struct attach *a)
+{
+	return held_are_pinned(a->held);
+}
+
+void attach_end(struct attach *a)
+{
+	held_free(&a->held);
+}
+
 int attach_remove(const char *pin_dir, struct error *e)
 {
 	_cleanup_free_ struct netdev *list = NULL;
+	struct attach a = { .pin_dir = pin_dir };
 	unsigned int count = 0;
-	int error = strangers_unpin(pin_dir, NULL);
+	int error = strangers_unpin(&a, NULL);
 
 	if (!error)
 		error = netdev_list(&list, &count);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot take teal off the devices: %s", strerror(-error));
-	strangers_detach(pin_dir, NULL, list, count);
+	strangers_detach(&a, NULL, list, count);
 	return 0;
 }

@@ -30,6 +30,32 @@ static bool is_bpffs(const char *path)
 	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
 }
 
+int load_mount(const char *mount_point, struct error *e)
+{
+	if (is_bpffs(mount_point) || !mount("bpf", mount_point, "bpf", 0, "mode=0700"))
+		return 0;
+	return error_set(e, EXIT_FAILED, errno, "cannot mount the BPF file system at %s: %s", mount_point, strerror(errno));
+}
+
+char *load_mount_point(const char *pin_dir)
+{
+	char *path = realpath(pin_dir, NULL), *end;
+	struct stat here, above;
+
+	if (!path || stat(path, &here)) {
+		free(path);
+		return NULL;
+	}
+	while ((end = strrchr(path, '/')) && end != path) {
+		*end = '\0';
+		if (!stat(path, &above) && above.st_dev == here.st_dev)
+			continue;
+		*end = '/';
+		break;
+	}
+	return path;
+}
+
 static int directory_make(const char *pin_dir, const char *name, struct error *e)
 {
 	_cleanup_free_ char *path = NULL;
@@ -50,10 +76,9 @@ int load_directory(const char *pin_dir, struct error *e)
 	if (geteuid())
 		return error_set(e, EXIT_FAILED, EPERM, "teald needs root to load programs into the kernel: run it with sudo");
 	/* Nothing mounts it where there is no systemd. */
-	if (!strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) && !is_bpffs(BPFFS) &&
-	    mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
-		return error_set(e, EXIT_FAILED, errno, "cannot mount the BPF file system at " BPFFS ": %s", strerror(errno));
-	error = directory_make(pin_dir, "", e);
+	error = strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) ? 0 : load_mount(BPFFS, e);
+	if (!error)
+		error = directory_make(pin_dir, "", e);
 	if (error)
 		return error;
 	if (!is_bpffs(pin_dir)) {
@@ -172,7 +197,7 @@ static int maps_prepare(struct teal_bpf *bpf, const char *pin_dir, const struct 
 	return 0;
 }
 
-static int maps_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e)
+int load_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e)
 {
 	for (enum table table = 0; table < TABLE_COUNT; table++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(bpf->obj, table_name(table));
@@ -247,7 +272,7 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 	if (!error)
 		error = meta_write(bpf, config, e);
 	if (!error)
-		error = maps_pin(bpf, pin_dir, e);
+		error = load_pin(bpf, pin_dir, e);
 	if (error) {
 		teal_bpf__destroy(bpf);
 		return error;

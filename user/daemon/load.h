@@ -31,6 +31,18 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 /* Tables keep the size and the seed that they were made with: warns of a configuration that wants others. */
 void load_sizes_tell(const struct tables *t, const struct config *config);
 
+/*
+ * Pins the tables that are loaded, for whoever finds the pins gone: what is pinned already stays.  The caller holds LOCK_TABLES.
+ * Returns 0, or a negative errno with a sentence.
+ */
+int load_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e);
+
+/* Where the BPF file system of `pin_dir` is mounted, in allocated memory; NULL if that cannot be found out. */
+char *load_mount_point(const char *pin_dir);
+
+/* Mounts one there unless there is one.  Returns 0 or a negative errno with a sentence. */
+int load_mount(const char *mount_point, struct error *e);
+
 /* Removes all pins of tables and the directory itself.  Returns 0 or a negative errno with a sentence. */
 int load_remove(const char *pin_dir, struct error *e);
 

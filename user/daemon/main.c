@@ -13,10 +13,10 @@
 
 #include "common/cleanup.h"
 #include "common/standard.h"
-#include "daemon/apply.h"
 #include "daemon/attach.h"
 #include "daemon/books.h"
 #include "daemon/capability.h"
+#include "daemon/daemon.h"
 #include "daemon/guard.h"
 #include "daemon/health.h"
 #include "daemon/load.h"
@@ -37,25 +37,6 @@
 #define SWEEP_SHARE 20 /* a sweep may take a twentieth of the time */
 #define DEVICES_MS 500
 
-struct daemon {
-	const char *config_file, *pin_dir, *state_dir;
-	struct config *config;
-	struct teal_bpf *bpf;
-	struct tables *tables;
-	struct sweep *sweep;
-	bool is_full[2]; /* the tables of IPv4's and IPv6's flows, nearly, and that was told */
-	struct health *health;
-	struct guards *guards;
-	struct books *books;
-	unsigned int missing; /* devices of the configuration that are not there */
-	int lock;
-	uv_loop_t loop;
-	uv_signal_t terminate, interrupt, hangup;
-	uv_timer_t sweep_timer, device_timer;
-	uv_poll_t links, features;
-	struct neighbours neighbours;
-};
-
 /* Hands the host's findings to the log.  Returns 0, or -EPERM with the first fatal one as a sentence. */
 static int daemon_check_host(const struct config *config, struct error *e)
 {
@@ -72,21 +53,6 @@ static int daemon_check_host(const struct config *config, struct error *e)
 			log_warning("%s (%s)", found->what, found->mend);
 	}
 	return 0;
-}
-
-/* Tables and devices follow a configuration.  The caller holds LOCK_TABLES. */
-static int daemon_apply(struct daemon *d, const struct config *config, struct error *e)
-{
-	int error = apply(d->tables, d->state_dir, config, e);
-
-	if (!error)
-		error = attach(d->bpf, d->pin_dir, config, &d->missing, e);
-	if (!error)
-		load_sizes_tell(d->tables, config);
-	if (!error && d->missing)
-		log_warning("%u of %u devices are not there: they are served as soon as they come", d->missing,
-			    config->device_count);
-	return error;
 }
 
 /* SIGHUP: a new configuration, or, if it is broken, the old one and a line in the log. */
@@ -146,7 +112,7 @@ static void daemon_room(struct daemon *d)
 				    "the timeouts, or raise limits.flows, which takes a 'teald --detach' and a start",
 				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
 				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
-		d->bpf->bss->sweep_has_room[ipv6] = percent < 50;
+		d->attach.bpf->bss->sweep_has_room[ipv6] = percent < 50;
 		d->is_full[ipv6] = percent >= (d->is_full[ipv6] ? ROOM_ALARM - 10 : ROOM_ALARM);
 	}
 }
@@ -175,7 +141,7 @@ static void daemon_devices(struct daemon *d)
 {
 	struct error e = {};
 
-	if (attach(d->bpf, d->pin_dir, d->config, &d->missing, &e))
+	if (attach(&d->attach, d->config, &e))
 		log_error("%s", e.text);
 }
 
@@ -193,7 +159,7 @@ static void daemon_on_change(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (!uv_fileno((uv_handle_t *)poll, &fd))
 		netdev_drain(fd);
-	capability_write(d->bpf);
+	capability_write(d->attach.bpf);
 	/* A device is born in several steps: look once they are done. */
 	if (!uv_is_active((uv_handle_t *)&d->device_timer))
 		uv_timer_start(&d->device_timer, daemon_on_timer, DEVICES_MS, 0);
@@ -235,11 +201,12 @@ static int daemon_loop(struct daemon *d, struct error *e)
 		log_error("out of memory: switches are not guarded");
 	if (books_new(&d->loop, d->tables, d->state_dir, &d->books))
 		log_error("out of memory: a switch that is killed is finished by the next one only");
+	pins_watch(d);
 	neighbours_watch(&d->loop, d->tables, &d->neighbours);
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());
 	sd_notify(0, "READY=1");
-	log_info("ready: %u services on %u devices", d->config->service_count, d->config->device_count - d->missing);
+	log_info("ready: %u services on %u devices", d->config->service_count, d->config->device_count - d->attach.missing);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	health = d->health;
 	d->health = NULL; /* a signal that comes while it ends does not ask it for anything */
@@ -263,6 +230,7 @@ static int daemon_start(struct daemon *d, struct error *e)
 	bool first = false;
 	int error = load_directory(d->pin_dir, e);
 
+	d->attach.pin_dir = d->pin_dir;
 	if (!error)
 		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
 	if (error >= 0) {
@@ -272,14 +240,14 @@ static int daemon_start(struct daemon *d, struct error *e)
 	if (error >= 0)
 		error = record_check(d->state_dir, e);
 	if (!error)
-		error = load(d->pin_dir, d->config, &d->bpf, e);
+		error = load(d->pin_dir, d->config, &d->attach.bpf, e);
 	if (!error)
 		error = tables_open(d->pin_dir, &d->tables, e) ?: index_mend(d->tables, e);
 	if (!error)
 		error = daemon_apply(d, d->config, e);
-	if (!error && d->missing == d->config->device_count)
+	if (!error && d->attach.missing == d->config->device_count)
 		error = error_set(e, EXIT_FAILED, ENODEV, "none of the devices is there: see 'ip -brief link'");
-	if (!error && sweep_new(d->bpf, &d->sweep))
+	if (!error && sweep_new(d->attach.bpf, &d->sweep))
 		error = error_set(e, EXIT_FAILED, errno, "cannot start the sweep of expired flows: %s", strerror(errno));
 	if (error && first)
 		daemon_undo(d);
@@ -300,8 +268,10 @@ static int daemon_run(struct daemon *d, struct error *e)
 	guards_free(d->guards);
 	sweep_free(d->sweep);
 	tables_close(d->tables);
-	if (d->bpf)
-		teal_bpf__destroy(d->bpf);
+	attach_end(&d->attach);
+	pins_end(d);
+	if (d->attach.bpf)
+		teal_bpf__destroy(d->attach.bpf);
 	config_free(d->config);
 	return error;
 }
