@@ -114,6 +114,24 @@ static __always_inline bool flow_is_to_move(const struct segment *s, __u32 backe
 	return then && now->color != then->color;
 }
 
+/*
+ * Whether a UDP flow's client talks to nobody: its backend is down and has been silent for as long as one is waited for that
+ * never answered, or is none any more and has been silent for a flow's whole life.  Only if there is somebody else to talk
+ * to; and not while the backend is up, for services that take and never answer are right in that.
+ */
+static __always_inline bool flow_is_deserted(const struct teal_flow *flow, const struct segment *s, __u32 picked)
+{
+	const struct teal_backend *backend = backend_get(flow->backend, s->key.service);
+	const struct teal_meta *m = meta_get();
+	__u64 patience;
+
+	if (!backend || !m || (backend->health != TEAL_DOWN && backend->health != TEAL_REMOVED))
+		return false;
+	patience = backend->health == TEAL_DOWN ? m->udp_unanswered_ns : m->udp_ns;
+	return flow_unanswered(flow, s) - ANSWER_STEPS > (__s32)(patience >> TEAL_ANSWER_STEP) &&
+	       backend_is_usable(backend_get(picked, s->key.service));
+}
+
 /* A UDP packet of a client whose flow is not confirmed, or may have to move. */
 static __always_inline int flow_enter_udp(struct teal_flow *flow, const struct segment *s, struct choice *choice,
 					  const bool ipv6)
@@ -123,7 +141,7 @@ static __always_inline int flow_enter_udp(struct teal_flow *flow, const struct s
 	struct teal_pending *found, pending;
 
 	if (flow && flow_is_open(flow, s)) {
-		if (!flow_is_to_move(s, flow->backend, picked)) {
+		if (!flow_is_to_move(s, flow->backend, picked) && !flow_is_deserted(flow, s, picked)) {
 			flow_touch(flow, s);
 			return choose(choice, flow->backend, flow->source_port);
 		}
@@ -186,11 +204,12 @@ static __always_inline bool flow_is_plain(const struct teal_flow *flow, const st
 	       (s->protocol == TEAL_UDP || tcp_flags_are_plain(s->flags));
 }
 
-/* The same of a packet from the backend: how far its acknowledgment is ahead of what is noted counts too. */
+/* The same of a packet from the backend: how far it, or its acknowledgment, is ahead of what is noted counts too. */
 static __always_inline bool flow_is_plain_back(const struct teal_flow *flow, const struct segment *s)
 {
 	return flow_is_plain(flow, s) &&
-	       (s->protocol == TEAL_UDP || (__s32)(s->acknowledged - flow->acked) <= ACKED_STEP);
+	       (s->protocol == TEAL_UDP ? flow_unanswered(flow, s) < ANSWER_STEPS :
+					  (__s32)(s->acknowledged - flow->acked) <= ACKED_STEP);
 }
 
 /* A packet of the backend that a pending row names: what it proves or ends.  Returns true, or AS_ANSWER() of a verdict. */
@@ -233,7 +252,10 @@ static __always_inline int flow_return(const struct segment *s, __u32 backend, c
 			return false;
 		if (flow_is_cut(flow, s))
 			return AS_ANSWER(TEAL_REFUSE_RESET);
-		flow_backend_says(flow, s);
+		if (s->protocol == TEAL_UDP)
+			flow_answered(flow, s);
+		else
+			flow_backend_says(flow, s);
 		return true;
 	}
 	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));

@@ -119,6 +119,8 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 	bool taken = false;
 	int error;
 
+	if (s->protocol == TEAL_UDP)
+		row.acked = (__u32)(s->now >> TEAL_ANSWER_STEP);
 	if (ended)
 		flow_delete(ended, s, ipv6);
 	error = row.source_port ? snat_take(s, row.backend, row.source_port, &taken, ipv6) : 0;

@@ -93,6 +93,16 @@ static __always_inline void flow_touch(struct teal_flow *flow, const struct segm
 		flow->seen = s->now;
 }
 
+/*
+ * How many steps ago the backend of a UDP flow answered, as far as it is noted: that is done once in ANSWER_STEPS.  Clocks of
+ * two CPUs differ by a tick: the difference is signed.
+ */
+#define ANSWER_STEPS 2
+static __always_inline __s32 flow_unanswered(const struct teal_flow *flow, const struct segment *s)
+{
+	return (__s32)((__u32)(s->now >> TEAL_ANSWER_STEP) - flow->acked);
+}
+
 /* A flow's state and what was acknowledged: they change together, or FINs on two CPUs would overwrite each other. */
 union flow_phase {
 	struct {
@@ -198,6 +208,16 @@ static __always_inline void handshakes_aborted(__u32 backend)
 
 	if (seen)
 		seen->aborted++;
+}
+
+/* A UDP packet from the backend. */
+static __always_inline void flow_answered(struct teal_flow *flow, const struct segment *s)
+{
+	const union flow_phase now = flow_phase(flow);
+
+	flow_touch(flow, s);
+	if (flow_unanswered(flow, s) >= ANSWER_STEPS)
+		flow_move(flow, s, now, now.state, (__u32)(s->now >> TEAL_ANSWER_STEP));
 }
 
 /* What an open flow's packet from the backend changes in its row. */

@@ -201,11 +201,14 @@ struct teal_flow6_key {
 };
 _Static_assert(sizeof(struct teal_flow6_key) == 20, "map ABI");
 
+#define TEAL_ANSWER_STEP 30 /* bits of ns: a little more than a second */
+
 struct teal_flow {
 	__u64 seen; /* monotonic ns of the last packet, to within a second */
 	enum teal_state state; /* with `acked` one 8-byte word, moved by compare-and-swap: two CPUs may see two FINs */
 	__u32 acked; /* TCP: what the backend was last seen to acknowledge, to within 4 MiB and a second;
-			TEAL_*_ENDING: what would acknowledge the client's FIN */
+			TEAL_*_ENDING: what would acknowledge the client's FIN;
+			UDP: when the backend last answered, in TEAL_ANSWER_STEPs, to within two of them */
 	__u32 backend;
 	__u16 source_port; /* the port of its service's source address that the backend sees, 0: the client's own */
 	__u16 pad;

@@ -30,7 +30,7 @@ struct flow_says {
 	enum change change;
 	enum host backend;
 	enum teal_state state;
-	__u32 acked;
+	__u32 acked; /* UDP: seconds since the backend answered */
 	unsigned int age; /* before the first step: seconds since the last packet */
 };
 

@@ -6,6 +6,10 @@
 #define ANSWER_FROM(who) BACKEND_SENDS(who, .payload = 120)
 #define FLOW_ON(who, age_) .flow = { IS, who, TEAL_ESTABLISHED, 0, age_ }
 #define PENDING_ON(who, age_) .pending = { IS, who, 0, 0, 0, age_ }
+#define SILENT_ON(who, seconds, age_) .flow = { IS, who, TEAL_ESTABLISHED, seconds, age_ }
+#define BLUE_IS(health_) { .act = HEALTH, .host = BLUE, .health = health_ }
+#define RENEWED(seconds) .flow = { IS, BLUE, TEAL_ESTABLISHED, seconds, 0 }
+#define MOVES { ASK, GOES_TO(GREEN), NO_FLOW, PENDING(GREEN, 0), .ended = BLUE, .deleted = BLUE }
 #define TO_GREEN { .act = SWITCH, .host = GREEN }
 
 #define UDP_ROW(sentence, ...) ROW(sentence, .udp = true, __VA_ARGS__)
@@ -71,6 +75,38 @@ static const struct row rows[] = {
 		.steps = { TO_GREEN,
 			   { .act = HEALTH, .host = BLUE, .health = TEAL_DOWN },
 			   { ASK, GOES_TO(GREEN), PENDING(GREEN, 0) } }),
+	UDP_ROW("backend down and silent for more than 30 s, the client goes on: a new flow by the active table",
+		SILENT_ON(BLUE, 35, 2),
+		.steps = { TO_GREEN,
+			   BLUE_IS(TEAL_DOWN),
+			   MOVES,
+			   { ANSWER_FROM(BLUE) },
+			   { ANSWER_FROM(GREEN), GOES_BACK, FLOW(GREEN, TEAL_ESTABLISHED, 0), NO_PENDING, .opened = GREEN } }),
+	UDP_ROW("backend down and silent for less than 30 s: it stays",
+		SILENT_ON(BLUE, 25, 2),
+		.steps = { TO_GREEN, BLUE_IS(TEAL_DOWN), { ASK, GOES_TO(BLUE), RENEWED(25) } }),
+	UDP_ROW("backend down, but it goes on answering: it stays",
+		SILENT_ON(BLUE, 35, 0),
+		.steps = { TO_GREEN,
+			   BLUE_IS(TEAL_DOWN),
+			   { ANSWER_FROM(BLUE), GOES_BACK, RENEWED(0) },
+			   { .act = AGE, .seconds = 2 },
+			   { ASK, GOES_TO(BLUE), RENEWED(0) } }),
+	UDP_ROW("backend up, which takes and never answers again: it stays",
+		SILENT_ON(BLUE, 3600, 2),
+		.steps = { TO_GREEN,
+			   { ASK, GOES_TO(BLUE), RENEWED(3600) },
+			   BLUE_IS(TEAL_UNKNOWN),
+			   { .act = AGE, .seconds = 2 },
+			   { ASK, GOES_TO(BLUE), RENEWED(3600) } }),
+	UDP_ROW("backend down and silent, and nobody else is up: it stays",
+		SILENT_ON(BLUE, 3600, 2),
+		.steps = { BLUE_IS(TEAL_DOWN), { ASK, GOES_TO(BLUE), RENEWED(3600) } }),
+	UDP_ROW("backend removed and silent for less than 180 s: it stays",
+		SILENT_ON(BLUE, 170, 2),
+		.steps = { TO_GREEN, BLUE_IS(TEAL_REMOVED), { ASK, GOES_TO(BLUE), RENEWED(170) } }),
+	UDP_ROW("backend removed and silent for more than 180 s: a new flow by the active table",
+		SILENT_ON(BLUE, 190, 2), .steps = { TO_GREEN, BLUE_IS(TEAL_REMOVED), MOVES }),
 	UDP_ROW("reply of another backend than the pending one: passed untouched, nothing confirmed",
 		PENDING_ON(BLUE, 0),
 		.steps = { { ANSWER_FROM(GREEN) } }),
