@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "daemon/ends.h"
 #include "daemon/log.h"
 #include "daemon/target.h"
 #include "table/service.h"
@@ -166,6 +167,7 @@ int health_begin(uv_loop_t *loop, const struct tables *tables, const struct conf
 	}
 	for (enum line line = 0; line < LINES; line++)
 		TAILQ_INIT(&health->lines[line]);
+	STAILQ_INIT(&health->ends);
 	uv_timer_init(loop, &health->scan_timer);
 	uv_timer_init(loop, &health->write_timer);
 	health->scan_timer.data = health->write_timer.data = health;
@@ -222,6 +224,7 @@ void health_end(struct health *health)
 	while (health->open || health->probes.closing)
 		uv_run(health->loop, UV_RUN_ONCE);
 	probes_end(&health->probes);
+	ends_free(health);
 	free(health->by_name);
 	free(health->targets);
 	free(health);

@@ -44,6 +44,8 @@ struct health {
 	TAILQ_HEAD(target_line, target) lines[LINES];
 	unsigned int running[LINES];
 	struct write *write; /* what a worker is writing now */
+	STAILQ_HEAD(ends_line, ends) ends; /* ends.c's: services in line */
+	bool provoking;			   /* a worker is at one */
 	unsigned int open;   /* handles and targets that are not let go of */
 	bool holding;	     /* nobody is asked: the configuration changes, or all ends */
 	bool ending;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "daemon/ends.h"
 #include "daemon/log.h"
 #include "operation/lock.h"
 
@@ -102,6 +103,8 @@ static void targets_find(const struct health *health, struct batch *batch)
 
 static void batch_done(struct health *health, struct batch *batch)
 {
+	bool fell = false;
+
 	targets_find(health, batch);
 	for (unsigned int i = 0; i < batch->count; i++) {
 		struct target *target = batch->targets[i] ? health->targets[batch->changes[i].backend] : NULL;
@@ -109,9 +112,12 @@ static void batch_done(struct health *health, struct batch *batch)
 		if (!target)
 			continue;
 		target->written = batch->changes[i].health;
+		fell |= target->written == TEAL_DOWN;
 		change_say(batch, &batch->changes[i], target);
 	}
 	outcome_say(batch);
+	if (fell && batch->outcome.policy & TEAL_POLICY_RESET && !health->ending)
+		ends_provoke(health, batch->service);
 }
 
 static void write_free(struct write *write)

@@ -73,18 +73,30 @@ int resets_tidy(const struct tables *t, struct backend *list, unsigned int count
 	return error;
 }
 
-/* One walk over the flows that provokes the ends of a color's. */
+/* One walk over the flows that provokes the ends of some. */
 struct provocation {
 	const struct service *service;
-	const struct backend *backends;
+	struct backend *backends;
 	unsigned int backend_count;
+	bool down;	       /* those of backends that are down are meant, by on_down: reset; otherwise a color's */
 	enum teal_color color;
+	const bool *stop;      /* becomes true when somebody is in a hurry; NULL: nobody will be */
 	struct endpoint source; /* the service's, or zeros */
 	struct probe probe;
 	bool first; /* later, those that one end has seen reset are asked too: the other may have missed it */
 	unsigned int sent;
 	int error; /* the first one: the rest is tried all the same */
 };
+
+static bool is_meant(const struct provocation *p, const struct backend *b)
+{
+	return p->down ? is_healths(&b->row, p->service) && b->row.reset : b->row.color == p->color;
+}
+
+static bool is_stopped(const struct provocation *p)
+{
+	return p->stop && *(volatile const bool *)p->stop;
+}
 
 static void provoke(struct provocation *p, const struct endpoint *from, const struct endpoint *to)
 {
@@ -101,7 +113,9 @@ static bool provoke_flow(void *argument, const struct teal_flow6_key *key, const
 	const struct backend *b = backend_of(p->backends, p->backend_count, flow->backend);
 	struct endpoint client = { .port = key->port }, backend = {}, seen;
 
-	if (!b || b->row.color != p->color || key->service != p->service->id)
+	if (is_stopped(p))
+		return false;
+	if (!b || key->service != p->service->id || !is_meant(p, b))
 		return true;
 	if (flow->state >= TEAL_CLOSING && (p->first || flow->state != TEAL_RESET))
 		return true;
@@ -136,16 +150,29 @@ static int namespace_check(const struct tables *t, const struct probe *probe, st
 			 "here: run it there (nsenter --net=...)");
 }
 
-static int provocation_prepare(const struct tables *t, struct provocation *p, struct backend **ret_list,
-			       struct error *e)
+/* The backends as they are now, and the live flows of those that are meant. */
+static int backends_look(const struct tables *t, struct provocation *p, __u64 *ret_flows, struct error *e)
+{
+	int error;
+
+	free(p->backends);
+	p->backends = NULL;
+	error = backend_list(t, p->service->id, &p->backends, &p->backend_count, e);
+	if (error)
+		return error;
+	*ret_flows = 0;
+	for (unsigned int i = 0; i < p->backend_count; i++)
+		if (is_meant(p, &p->backends[i]))
+			*ret_flows += backend_flows(&p->backends[i]);
+	return 0;
+}
+
+static int provocation_prepare(const struct tables *t, struct provocation *p, struct error *e)
 {
 	struct teal_source source = {};
 	__u32 id = p->service->id;
-	int error = backend_list(t, p->service->id, ret_list, &p->backend_count, e);
+	int error;
 
-	if (error)
-		return error;
-	p->backends = *ret_list;
 	if (!table_get(t, TABLE_sources, &id, &source))
 		memcpy(p->source.address, source.address, sizeof(p->source.address));
 	error = probe_open(&p->probe);
@@ -155,31 +182,37 @@ static int provocation_prepare(const struct tables *t, struct provocation *p, st
 	return namespace_check(t, &p->probe, e);
 }
 
-/* Round after round until nobody is left.  Returns 0 or a negative errno with a sentence. */
-static int provoke_all(const struct tables *t, const struct service *s, enum teal_color color, __u64 *ret_left,
-		       struct error *e)
+/*
+ * Round after round until nobody is left.
+ * @ret_had  how many there were
+ * Returns 0 or a negative errno with a sentence.
+ */
+static int provoke_all(const struct tables *t, struct provocation *p, __u64 *ret_had, __u64 *ret_left, struct error *e)
 {
 	static const struct timespec pause = { .tv_nsec = ROUND_MS * 1000000L };
-	struct provocation p = { .service = s, .color = color, .probe = { -1, -1 } };
-	_cleanup_free_ struct backend *list = NULL;
-	__u64 left = 1;
-	int error = provocation_prepare(t, &p, &list, e);
+	__u64 left = 0;
+	int error = backends_look(t, p, &left, e);
 
-	for (int round = 0; round < ROUNDS && !error && (left || round < ROUNDS_MIN); round++) {
-		p.first = round == 0;
-		error = flows_walk(t, provoke_flow, &p);
+	*ret_had = left;
+	if (!error)
+		error = provocation_prepare(t, p, e);
+	for (int round = 0; round < ROUNDS && !error && !is_stopped(p) && (left || round < ROUNDS_MIN); round++) {
+		p->first = round == 0;
+		error = flows_walk(t, provoke_flow, p);
 		if (error)
 			error_set(e, EXIT_FAILED, -error, "cannot read the flow tables: %s", strerror(-error));
 		nanosleep(&pause, NULL);
 		if (!error)
-			error = color_flows(t, s->id, color, &left, e);
+			error = backends_look(t, p, &left, e);
 	}
-	probe_close(&p.probe);
-	if (!error && left && p.error)
-		error = error_set(e, EXIT_FAILED, -p.error,
+	probe_close(&p->probe);
+	free(p->backends);
+	if (!error && left && p->error)
+		error = error_set(e, EXIT_FAILED, -p->error,
 				  "cannot send to the ends of idle connections (%s): %llu of %s of %s are left, and end as soon "
 				  "as either end says something",
-				  strerror(-p.error), left, color_name(color), s->info.name);
+				  strerror(-p->error), left, p->down ? "backends that are down" : color_name(p->color),
+				  p->service->info.name);
 	*ret_left = left;
 	return error;
 }
@@ -210,7 +243,9 @@ static int reset_turn(const struct tables *t, const struct service *s, enum teal
 int reset_color(const struct tables *t, const struct service *s, enum teal_color color, bool force,
 		struct reset_result *ret, struct error *e)
 {
+	struct provocation p = { .service = s, .color = color, .probe = { -1, -1 } };
 	struct reset_result result = {};
+	__u64 had;
 	int error = active_check(s, color, force, e);
 
 	if (!error)
@@ -222,12 +257,27 @@ int reset_color(const struct tables *t, const struct service *s, enum teal_color
 		return error;
 	}
 	if (s->protocol == TEAL_TCP)
-		error = provoke_all(t, s, color, &result.left, e);
+		error = provoke_all(t, &p, &had, &result.left, e);
 	else
 		error = color_flows(t, s->id, color, &result.left, e);
 	result.stays = result.left || s->protocol != TEAL_TCP;
 	if (!error && !result.stays)
 		error = reset_turn(t, s, color, false, force, e);
+	*ret = result;
+	return error;
+}
+
+int reset_down(const struct tables *t, const char *service, const bool *stop, struct reset_result *ret, struct error *e)
+{
+	struct provocation p = { .down = true, .stop = stop, .probe = { -1, -1 } };
+	struct reset_result result = {};
+	struct service s;
+	int error = service_find(t, service, &s, e);
+
+	p.service = &s;
+	if (!error && s.protocol == TEAL_TCP)
+		error = provoke_all(t, &p, &result.ended, &result.left, e);
+	result.stays = result.left;
 	*ret = result;
 	return error;
 }

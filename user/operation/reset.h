@@ -25,6 +25,14 @@ int reset_color(const struct tables *t, const struct service *s, enum teal_color
 		struct reset_result *ret, struct error *e);
 
 /*
+ * Provokes both ends of the idle connections of a service's backends that are down, where the policy is that these are
+ * ended and the data path resets them already.  Takes some seconds, and no lock: what comes back meanwhile is left alone.
+ * @stop  what becomes true when it is to come to an end
+ * Returns 0 or a negative errno with a sentence.
+ */
+int reset_down(const struct tables *t, const char *service, const bool *stop, struct reset_result *ret, struct error *e);
+
+/*
  * A color that is to get new flows is not being reset any more.  The caller holds LOCK_TABLES.
  * Returns 0, or a negative errno with a sentence.
  */
