@@ -70,4 +70,30 @@ for LAB_MODE in "$@"; do
 	lab_down
 done
 
+# A service manager gives teald mounts of its own, to which others' come and from which none go.
+LAB_MODE=auto
+lab_up routed
+umount "$LAB_DIR/bpf"
+mount -t tmpfs none "$LAB_DIR/bpf"
+mount --make-shared "$LAB_DIR/bpf"
+mkdir "$LAB_DIR/bpf/fs"
+mount -t bpf bpf "$LAB_DIR/bpf/fs"
+LAB_PINS=$LAB_DIR/bpf/fs/teal
+lab_config
+servers_start
+mapfile -t options < <(teald_options)
+setsid unshare --mount --propagation slave nsenter --net="/run/netns/$LAB-edge" "$TEALD" "${options[@]}" >"$LAB_DIR/teald.log" 2>&1 &
+TEALD_PID=$!
+expect "with mounts of its own: teald is ready" eventually 10 log_says 0 'ready:'
+before=$(pins) ids=$(ids | paste -sd ' ')
+umount --lazy "$LAB_DIR/bpf/fs"
+expect "with mounts of its own: it mounts nothing that nobody else would see, and says what to do" \
+	eventually 1 log_says 0 "mount it with 'mount -t bpf bpf $LAB_DIR/bpf/fs'"
+expect "with mounts of its own: traffic goes on" answers blue
+mount -t bpf bpf "$LAB_DIR/bpf/fs"
+expect "with mounts of its own: that done, all pins are there again" eventually 1 are_there "$ids" "$before"
+expect "with mounts of its own: teal switches" teal switch web green --quiet
+expect "with mounts of its own: new connections reach green" answers green
+teald_stop
+
 finish

@@ -144,7 +144,7 @@ lab_remove() { # NAME: ends the processes in its namespaces, which are all its o
 		ip netns delete "$space" 2>/dev/null || true
 	done
 	# The programs let go of their devices when the file system goes in which they are pinned.
-	umount "$LAB_HOME/$1/bpf" 2>/dev/null || true
+	umount --recursive "$LAB_HOME/$1/bpf" 2>/dev/null || true
 	rm -rf "${LAB_HOME:?}/$1"
 }
 

@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <ftw.h>
-#include <linux/magic.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -18,43 +15,11 @@
 #include "common/clock.h"
 #include "common/kernel.h"
 #include "daemon/log.h"
+#include "daemon/mount.h"
 #include "table/table.h"
 #include "teal.skel.h"
 
 #define BPFFS "/sys/fs/bpf"
-
-static bool is_bpffs(const char *path)
-{
-	struct statfs fs;
-
-	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
-}
-
-int load_mount(const char *mount_point, struct error *e)
-{
-	if (is_bpffs(mount_point) || !mount("bpf", mount_point, "bpf", 0, "mode=0700"))
-		return 0;
-	return error_set(e, EXIT_FAILED, errno, "cannot mount the BPF file system at %s: %s", mount_point, strerror(errno));
-}
-
-char *load_mount_point(const char *pin_dir)
-{
-	char *path = realpath(pin_dir, NULL), *end;
-	struct stat here, above;
-
-	if (!path || stat(path, &here)) {
-		free(path);
-		return NULL;
-	}
-	while ((end = strrchr(path, '/')) && end != path) {
-		*end = '\0';
-		if (!stat(path, &above) && above.st_dev == here.st_dev)
-			continue;
-		*end = '/';
-		break;
-	}
-	return path;
-}
 
 static int directory_make(const char *pin_dir, const char *name, struct error *e)
 {
@@ -76,12 +41,12 @@ int load_directory(const char *pin_dir, struct error *e)
 	if (geteuid())
 		return error_set(e, EXIT_FAILED, EPERM, "teald needs root to load programs into the kernel: run it with sudo");
 	/* Nothing mounts it where there is no systemd. */
-	error = strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) ? 0 : load_mount(BPFFS, e);
+	error = strncmp(pin_dir, BPFFS "/", strlen(BPFFS "/")) ? 0 : mount_bpffs(BPFFS, false, e);
 	if (!error)
 		error = directory_make(pin_dir, "", e);
 	if (error)
 		return error;
-	if (!is_bpffs(pin_dir)) {
+	if (!mount_is_bpffs(pin_dir)) {
 		rmdir(pin_dir);
 		return error_set(e, EXIT_FAILED, EINVAL,
 				 "%s is not on a BPF file system, so nothing can be pinned there: mount one with 'mount -t bpf "

@@ -37,12 +37,6 @@ void load_sizes_tell(const struct tables *t, const struct config *config);
  */
 int load_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e);
 
-/* Where the BPF file system of `pin_dir` is mounted, in allocated memory; NULL if that cannot be found out. */
-char *load_mount_point(const char *pin_dir);
-
-/* Mounts one there unless there is one.  Returns 0 or a negative errno with a sentence. */
-int load_mount(const char *mount_point, struct error *e);
-
 /* Removes all pins of tables and the directory itself.  Returns 0 or a negative errno with a sentence. */
 int load_remove(const char *pin_dir, struct error *e);
 

@@ -10,6 +10,7 @@
 #include "daemon/daemon.h"
 #include "daemon/load.h"
 #include "daemon/log.h"
+#include "daemon/mount.h"
 #include "operation/canary.h"
 #include "operation/lock.h"
 #include "operation/services.h"
@@ -106,7 +107,7 @@ static int services_follow(struct daemon *d, struct error *e)
 static int pins_mend(struct daemon *d, struct error *e)
 {
 	_cleanup_close_ int lock = -1;
-	int error = d->pins.mount_point ? load_mount(d->pins.mount_point, e) : 0;
+	int error = d->pins.mount_point ? mount_bpffs(d->pins.mount_point, true, e) : 0;
 
 	if (!error)
 		error = load_directory(d->pin_dir, e);
@@ -154,7 +155,7 @@ static void look(uv_timer_t *timer)
 
 void pins_watch(struct daemon *d)
 {
-	d->pins.mount_point = load_mount_point(d->pin_dir);
+	d->pins.mount_point = mount_point_of(d->pin_dir);
 	services_are_there(d);
 	uv_timer_init(&d->loop, &d->pins_timer);
 	d->pins_timer.data = d;
