@@ -5,7 +5,6 @@
 #include "unit.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "operation/finish.h"
 #include "operation/guard.h"
@@ -108,7 +107,7 @@ static void a_guarded_switch_goes_on_guarded(void)
 	struct guard guard = { .service = "web", .color = TEAL_GREEN, .from = TEAL_BLUE, .generation = 1 };
 
 	two_begin();
-	guard.until = (__u64)time(NULL) + 60;
+	guard.until = table_seconds() + 60;
 	CU_ASSERT_EQUAL(guard_write(tables_state_dir(), &guard), 0);
 	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
 	finish();
