@@ -219,7 +219,8 @@ static __always_inline int flow_return_pending(struct teal_pending *pending, str
 	struct teal_counters *count = counters_get(pending->backend);
 
 	if (s->protocol == TEAL_UDP) {
-		handshake_answered(pending);
+		if (!pending->answered)
+			handshake_answered(pending);
 		return flow_confirm(pending, s, flow, ipv6) ?: true;
 	}
 	if (!pending_is_answered_by(pending, s))

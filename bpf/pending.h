@@ -146,6 +146,12 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 		return AS_ANSWER(TEAL_REFUSE_FULL);
 	}
 	verdict_count(TEAL_PASS_UNRECORDED);
+	if (!pending->answered) { /* UDP: every answer tries anew, and only the first is one to a handshake */
+		struct teal_pending row_answered = *pending;
+
+		row_answered.answered = 1;
+		bpf_map_update_elem(PENDING(ipv6), key_of(s, ipv6), &row_answered, BPF_EXIST);
+	}
 	return 0;
 }
 

@@ -221,7 +221,7 @@ struct teal_pending {
 	__u32 backend;
 	__u32 client_sequence;	/* TCP: of the client's SYN; another number is another connection */
 	__u32 backend_sequence; /* TCP: of the backend's SYN-ACK, once answered */
-	__u16 answered;		/* 1: backend_sequence is known */
+	__u16 answered;		/* 1: TCP: backend_sequence is known; UDP: it goes on by this row */
 	__u16 source_port;	/* as in struct teal_flow */
 };
 _Static_assert(sizeof(struct teal_pending) == 24, "map ABI");

@@ -55,7 +55,7 @@ static void expect_handshakes(struct run *run)
 		seen->begun += !same;
 		seen->resent += same && !udp;
 	} else if (run->way_back && udp) {
-		seen->answered += before && before->pending.backend == id &&
+		seen->answered += before && !before->pending.answered && before->pending.backend == id &&
 				  (step->opened || step->unrecorded || step->verdict == TEAL_REFUSE_FULL);
 	} else if (run->way_back) {
 		seen->answered += says->change == IS && says->answered && before && !before->pending.answered;
