@@ -57,15 +57,17 @@ static __always_inline void udp_rows_give(enum teal_protocol protocol, const boo
 /* Takes a row that has ended, or expired, out of the way of its successor. */
 static __always_inline void flow_delete(struct teal_flow *flow, const struct segment *s, const bool ipv6)
 {
-	struct teal_counters *count = counters_get(flow->backend);
+	const __u32 backend = flow->backend; /* now: once it is deleted, the row may be anybody's */
+	const __u16 source_port = flow->source_port;
+	struct teal_counters *count = counters_get(backend);
 	const union flow_phase now = flow_phase(flow);
 
 	/* One CPU wins the swap, and only that one deletes: the row under the key may be the successor already. */
 	if (now.state == TEAL_REPLACED || !flow_move(flow, s, now, TEAL_REPLACED, now.acked))
 		return;
-	snat_release(flow->backend, flow->source_port, ipv6);
 	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)))
-		return;
+		return; /* the sweep will, and let go of the port: not before, or it would be another flow's by then */
+	snat_release(backend, source_port, ipv6);
 	udp_rows_give(s->protocol, ipv6);
 	if (count)
 		count->deleted++;
@@ -137,7 +139,7 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 	}
 	if (taken)
 		snat_release(row.backend, row.source_port, ipv6);
-	if (error == -EBUSY) { /* another flow was proven with its port first */
+	if (error == -EADDRINUSE) { /* another flow was proven with its port first */
 		pending_delete(pending, s, ipv6);
 		return AS_ANSWER(TEAL_REFUSE_NO_PORT);
 	}

@@ -137,7 +137,8 @@ static __always_inline __u16 snat_claim(const struct segment *s, __u32 backend, 
 /*
  * The flow is proven: the port becomes its own.
  * @ret_taken  whether this call made it so, and not another CPU's
- * Returns 0, -EBUSY if another flow was proven with that port first, or what the table says.
+ * Returns 0, -EADDRINUSE if another flow was proven with that port first, or what the table says (-EBUSY is Linux 6.1's word
+ * for a lock that this CPU holds, and no reason to refuse anybody).
  */
 static __always_inline int snat_take(const struct segment *s, __u32 backend, __u16 port, bool *ret_taken,
 				      const bool ipv6)
@@ -150,7 +151,7 @@ static __always_inline int snat_take(const struct segment *s, __u32 backend, __u
 	if (error != -EEXIST)
 		return error;
 	row = bpf_map_lookup_elem(SNAT(ipv6), &key);
-	return row && snat_names(row, s, ipv6) ? 0 : -EBUSY;
+	return row && snat_names(row, s, ipv6) ? 0 : -EADDRINUSE;
 }
 
 /* The flow's row goes, and its port with it. */

@@ -27,7 +27,7 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
-enum { EPERM = 1, ENOENT = 2, E2BIG = 7, EFAULT = 14, EBUSY = 16, EEXIST = 17, EINVAL = 22 };
+enum { EPERM = 1, ENOENT = 2, E2BIG = 7, EFAULT = 14, EEXIST = 17, EINVAL = 22, EADDRINUSE = 98 };
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
