@@ -60,13 +60,15 @@ static __always_inline void flow_delete(struct teal_flow *flow, const struct seg
 	const __u32 backend = flow->backend; /* now: once it is deleted, the row may be anybody's */
 	const __u16 source_port = flow->source_port;
 	struct teal_counters *count = counters_get(backend);
-	const union flow_phase now = flow_phase(flow);
+	const union flow_phase now = flow_phase(flow), gone = { .state = TEAL_REPLACED, .acked = now.acked };
 
 	/* One CPU wins the swap, and only that one deletes: the row under the key may be the successor already. */
 	if (now.state == TEAL_REPLACED || !flow_move(flow, s, now, TEAL_REPLACED, now.acked))
 		return;
-	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6)))
-		return; /* the sweep will, and let go of the port: not before, or it would be another flow's by then */
+	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(s, ipv6))) {
+		flow_move(flow, s, gone, now.state, now.acked); /* nobody else would: for the next packet, or the sweep */
+		return;
+	}
 	snat_release(backend, source_port, ipv6);
 	udp_rows_give(s->protocol, ipv6);
 	if (count)
@@ -94,11 +96,11 @@ static __always_inline int flow_insert(const struct teal_flow *row, const struct
 }
 
 /* Whether the row in the way is the flow's own, and not a predecessor's that another CPU, or the sweep, is just deleting. */
-static __always_inline bool flow_is_recorded(const struct segment *s, const bool ipv6)
+static __always_inline bool flow_is_recorded(const struct segment *s, __u32 backend, const bool ipv6)
 {
 	const struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 
-	return flow && flow->state != TEAL_REPLACED;
+	return flow && flow->backend == backend && flow_is_open(flow, s);
 }
 
 /*
@@ -133,7 +135,7 @@ static __always_inline int flow_confirm(const struct teal_pending *pending, cons
 			count->opened++;
 		event_flow(s, TEAL_EVENT_OPENED, row.backend, row.state);
 	}
-	if (!error || (error == -EEXIST && flow_is_recorded(s, ipv6))) {
+	if (!error || (error == -EEXIST && flow_is_recorded(s, row.backend, ipv6))) {
 		pending_delete(pending, s, ipv6);
 		return 0;
 	}

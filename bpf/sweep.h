@@ -73,18 +73,23 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	protocol = backend ? backend->protocol : TEAL_TCP;
 	if (!is_older(now, flow.seen, sweep_lifetime(m, protocol, &flow, ipv6)))
 		return;
-	/* As flow_delete() does: whoever wins the swap deletes, for the row under the key may be a successor already. */
+	/*
+	 * As flow_delete() does: whoever wins the swap deletes, for the row under the key may be a successor already.  One that
+	 * is replaced has been won by somebody.
+	 */
 	phase = gone = (union flow_phase){ .state = flow.state, .acked = flow.acked };
 	gone.state = TEAL_REPLACED;
-	if (flow.state != TEAL_REPLACED && /* a row whose winner could not delete it stays so */
+	if (flow.state == TEAL_REPLACED ||
 	    __sync_val_compare_and_swap((__u64 *)&found->state, phase.word, gone.word) != phase.word)
 		return;
 	if (ipv6)
 		s.key = *(struct teal_flow6_key *)row_key;
 	else
 		__builtin_memcpy(&s.key.client[12], row_key, sizeof(struct teal_flow4_key));
-	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6)))
+	if (bpf_map_delete_elem(FLOWS(ipv6), key_of(&s, ipv6))) {
+		__sync_val_compare_and_swap((__u64 *)&found->state, gone.word, phase.word); /* for the next sweep */
 		return;
+	}
 	snat_release(flow.backend, flow.source_port, ipv6);
 	udp_rows_give(protocol, ipv6);
 	sweep_count(&flow);

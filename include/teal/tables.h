@@ -208,7 +208,8 @@ struct teal_flow {
 	enum teal_state state; /* with `acked` one 8-byte word, moved by compare-and-swap: two CPUs may see two FINs */
 	__u32 acked; /* TCP: what the backend was last seen to acknowledge, to within 4 MiB and a second;
 			TEAL_*_ENDING: what would acknowledge the client's FIN;
-			UDP: when the backend last answered, in TEAL_ANSWER_STEPs, to within two of them */
+			UDP: when the backend last answered, in TEAL_ANSWER_STEPs, to within two of them: so a row that is
+			reused does not look like its predecessor */
 	__u32 backend;
 	__u16 source_port; /* the port of its service's source address that the backend sees, 0: the client's own */
 	__u16 pad;

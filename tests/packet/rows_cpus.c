@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -106,6 +107,75 @@ static void run_races(struct lab *lab, const struct row *row, const struct combi
 	}
 }
 
+/* The sweep, again and again, on the other CPU. */
+struct sweeper {
+	struct lab *lab;
+	bool ipv6;
+	atomic_bool is_over;
+	atomic_uint count;
+};
+
+static void *run_sweeper(void *context)
+{
+	struct sweeper *sweeper = context;
+
+	network_cpu(1);
+	for (; !sweeper->is_over && !lab_sweep(sweeper->lab, sweeper->ipv6); sweeper->count++)
+		continue;
+	sweeper->is_over = true;
+	return NULL;
+}
+
+/* The reply to an expired flow's successor.  Returns whether that has a row after the sweep has come by twice. */
+static bool run_successor(struct sweeper *sweeper, const struct combination *combination, __u16 port)
+{
+	const bool ipv6 = combination->ipv6;
+	const __u32 backend = lab_backend(BLUE, ipv6, UDP);
+	static struct race race;
+	struct lab_row flow, pending;
+	unsigned int seen;
+	bool kept;
+
+	confirming(&race, combination, true, port);
+	lab_key(&flow, ipv6, CLIENT, port, lab_service(ipv6, UDP));
+	pending = flow;
+	pending.pending = (struct teal_pending){ .seen = lab_now(), .backend = backend };
+	flow.flow = (struct teal_flow){ .seen = lab_now() - 181 * LAB_SECOND, .backend = backend };
+	lab_put(sweeper->lab, ipv6 ? PENDING6 : PENDING4, &pending);
+	lab_put(sweeper->lab, ipv6 ? FLOWS6 : FLOWS4, &flow);
+	lab_run(sweeper->lab, combination->hook, race.device, 0, &race.frame);
+	for (seen = sweeper->count; sweeper->count - seen < 2 && !sweeper->is_over;)
+		continue;
+	/* The sweep that was just deleting the old row leaves the new flow its pending one. */
+	kept = lab_find(sweeper->lab, ipv6 ? FLOWS6 : FLOWS4, &flow) ||
+	       lab_find(sweeper->lab, ipv6 ? PENDING6 : PENDING4, &pending);
+	lab_delete(sweeper->lab, ipv6 ? FLOWS6 : FLOWS4, &flow);
+	return kept;
+}
+
+enum { SUCCESSORS = 4000 };
+
+static void run_successors(struct lab *lab, const struct row *row, const struct combination *combination)
+{
+	struct sweeper sweeper = { .lab = lab, .ipv6 = combination->ipv6 };
+	pthread_t thread;
+	int lost = 0;
+
+	network_cpu(0);
+	if (pthread_create(&thread, NULL, run_sweeper, &sweeper)) {
+		row_complain((void *)row, "no thread to sweep");
+		return;
+	}
+	for (int i = 0; i < SUCCESSORS; i++)
+		lost += !run_successor(&sweeper, combination, CLIENT_PORT + i);
+	if (sweeper.is_over)
+		row_complain((void *)row, "the sweep does not run");
+	sweeper.is_over = true;
+	pthread_join(thread, NULL);
+	if (lost)
+		row_complain((void *)row, "%d of %d successors were swept away", lost, SUCCESSORS);
+}
+
 static const struct row rows[] = {
 	ROW("request and reply on different CPUs: the same row",
 	    .steps = { ON(0), { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(BLUE), PENDING(BLUE, 1000) },
@@ -128,6 +198,8 @@ static const struct row rows[] = {
 	    .run = run_races),
 	ROW("two packets of one new flow at once on two CPUs, UDP: one flow, counted once", .only = NOT_STACK, .udp = true,
 	    .run = run_races),
+	ROW("an expired flow's successor that is confirmed while the sweep comes by is not taken for it",
+	    .only = NOT_STACK | NOT_TC | SMALL, .udp = true, .run = run_successors),
 };
 
 const struct rows rows_cpus = ROWS("Topology: CPUs", rows);
