@@ -91,6 +91,28 @@ lab_offload
 expect "a device that went away and came back is served again within two seconds" \
 	eventually 2 is_served
 expect "and told of" log_says "$lines" 'eth0: attached ingress'
+
+# The kernel breaks off a list of devices in whose midst one comes or goes.
+devices_many() { # so many that a list has several parts
+	local each
+	for each in {1..60}; do echo "link add many$each type veth peer name more$each"; done | edge ip -batch -
+}
+devices_come_and_go() {
+	local each
+	for each in {1..100}; do echo "link add guest type veth peer name ghost
+link del guest"; done >"$LAB_DIR/guests"
+	while :; do edge ip -batch "$LAB_DIR/guests"; done
+}
+reloads() { # TIMES
+	local each
+	for ((each = 0; each < $1; each++)); do reload '' || return; done
+}
+devices_many
+devices_come_and_go &
+guests=$!
+expect "reloads while devices come and go" reloads 12
+kill $guests
+wait $guests 2>/dev/null || true
 teald_stop
 
 finish

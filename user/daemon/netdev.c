@@ -164,7 +164,9 @@ static int features_answer(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int links_read(struct list *list)
+#define TRIES 20 /* to list the devices without one coming or going meanwhile: the kernel then breaks the list off */
+
+static int links_ask(struct list *list)
 {
 	char buffer[256];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -175,6 +177,17 @@ static int links_read(struct list *list)
 	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
 	return netdev_request(NETLINK_ROUTE, message, link_answer, list);
+}
+
+static int links_read(struct list *list)
+{
+	int error = -EINTR;
+
+	for (int tries = 0; tries < TRIES && error == -EINTR; tries++) {
+		list->count = 0;
+		error = links_ask(list);
+	}
+	return error;
 }
 
 static void features_read(struct list *list)
