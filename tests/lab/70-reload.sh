@@ -115,4 +115,13 @@ kill $guests
 wait $guests 2>/dev/null || true
 teald_stop
 
+goes_on() { # after having said something more
+	sleep 1 && kill -HUP "$TEALD_PID" && sleep 1 && kill -0 "$TEALD_PID"
+}
+mapfile -t options < <(teald_options)
+setsid nsenter --net="/run/netns/$LAB-edge" "$TEALD" "${options[@]}" 2> >(head -n 1 >/dev/null) &
+TEALD_PID=$!
+expect "teald runs on when nobody reads its log any more" goes_on
+teald_stop
+
 finish

@@ -356,6 +356,7 @@ int main(int argc, char **argv)
 
 	standard_keep();
 	libbpf_set_print(libbpf_quiet); /* errors are told in one sentence, by us */
+	signal(SIGPIPE, SIG_IGN); /* whoever collects the log may go away */
 	umask(077); /* pins and books are root's alone */
 	if (!daemon_options_take(argc, argv, &options, &task, &e)) {
 		d.config_file = options.config_file;
