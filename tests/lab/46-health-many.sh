@@ -78,6 +78,17 @@ expect "and all are up again" eventually 40 are $MANY up
 echo "    after $(elapsed) ms"
 expect "the log has a line for each" is "$(grep -c 'is down: connect refused' "$LAB_DIR/teald.log")" $MANY
 expect "nobody had to be left unchecked" not grep -q 'cannot check' "$LAB_DIR/teald.log"
+
+# Each of the 20 services has something to write, and nobody may: that must not be waited for 20 times.
+flock --no-fork "$LAB_PINS" sleep 60 &
+holder=$!
+# shellcheck disable=SC2046
+kill -KILL $(ip netns pids "$LAB-blue1")
+sleep 6
+BEGAN=$(date +%s%N)
 teald_stop
+kill $holder
+took=$(elapsed)
+expect "teald ends soon while somebody else holds the lock ($took ms)" holds "$took" -lt 5000
 
 finish

@@ -46,7 +46,10 @@ void verdict_note(struct target *target)
 		log_error("cannot write the table checks: %s", strerror(-error));
 }
 
-/* In the worker.  The lock is let go of between services: others may have something to do, too. */
+/*
+ * In the worker.  The lock is let go of between services: others may have something to do, too.  If somebody holds it for
+ * longer, the rest is not tried either, or each would wait as long: all of it is collected anew.
+ */
 static void write_work(uv_work_t *work)
 {
 	struct write *write = work->data;
@@ -58,6 +61,8 @@ static void write_work(uv_work_t *work)
 		batch->error = lock < 0 ? lock :
 					  health_write(write->tables, batch->service, batch->changes, batch->count,
 						       &batch->outcome, &batch->e);
+		if (lock < 0)
+			return; /* write_done() stops here too */
 	}
 }
 
