@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "counted.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -127,8 +128,10 @@ static void one_deployment_at_a_time(void)
 
 	CU_ASSERT_TRUE_FATAL(scratch_make(directory));
 	CU_ASSERT_FALSE(deploy_is_locked(directory, "web"));
+	counted_take();
 	lock = deploy_lock(directory, "web", &e);
 	CU_ASSERT_TRUE_FATAL(lock >= 0);
+	CU_ASSERT_EQUAL(counted_take().syncs, 1); /* the journal's folder, which it makes, is not lost in a power failure */
 	CU_ASSERT_TRUE(deploy_is_locked(directory, "web"));
 	CU_ASSERT_EQUAL(deploy_lock(directory, "web", &e), -EAGAIN);
 	CU_ASSERT_EQUAL(e.code, EXIT_REFUSED);

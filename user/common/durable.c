@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,15 +10,24 @@
 
 #define FILE_MAX (4 << 20) /* a color of a hundred thousand backends */
 
+int durable_folder(const char *state_dir, const char *folder)
+{
+	_cleanup_close_ int top = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (top < 0)
+		return -errno;
+	if (mkdirat(top, folder, 0700))
+		return errno == EEXIST ? 0 : -errno;
+	return fsync(top) ? -errno : 0;
+}
+
 /* The folder.  Returns a descriptor or a negative errno. */
-static int folder_open(const char *state_dir, const char *folder, bool make)
+static int folder_open(const char *state_dir, const char *folder)
 {
 	_cleanup_close_ int top = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd;
 
 	if (top < 0)
-		return -errno;
-	if (make && !mkdirat(top, folder, 0700) && fsync(top))
 		return -errno;
 	fd = openat(top, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
@@ -64,7 +72,8 @@ static int file_replace(int dir, const char *name, const char *text)
 
 int durable_write(const char *state_dir, const char *folder, const char *name, const json_t *json)
 {
-	_cleanup_close_ int dir = folder_open(state_dir, folder, true);
+	int error = durable_folder(state_dir, folder);
+	_cleanup_close_ int dir = error ?: folder_open(state_dir, folder);
 	_cleanup_free_ char *text = NULL, *line = NULL;
 
 	if (dir < 0)
@@ -77,7 +86,7 @@ int durable_write(const char *state_dir, const char *folder, const char *name, c
 
 int durable_read(const char *state_dir, const char *folder, const char *name, json_t **ret)
 {
-	_cleanup_close_ int dir = folder_open(state_dir, folder, false);
+	_cleanup_close_ int dir = folder_open(state_dir, folder);
 	_cleanup_free_ char *file = NULL;
 	_cleanup_close_ int fd = -1;
 	struct stat status;

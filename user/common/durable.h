@@ -5,6 +5,9 @@
 
 #include <jansson.h>
 
+/* Makes STATE_DIR/FOLDER (mode 0700) unless it is there, its name durable.  Returns 0 or a negative errno. */
+int durable_folder(const char *state_dir, const char *folder);
+
 /*
  * Replaces STATE_DIR/FOLDER/NAME.json (temporary file, fsync, rename, fsync of the folder), and makes the folder (mode
  * 0700) if it is missing.  One writer at a time is the caller's business.

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/durable.h"
@@ -219,13 +218,13 @@ void deploy_free(struct deploy *d)
 
 static int lock_open(const char *state_dir, const char *service, int flags)
 {
-	_cleanup_free_ char *folder = NULL, *path = NULL;
-	int fd;
+	_cleanup_free_ char *path = NULL;
+	int error = flags & O_CREAT ? durable_folder(state_dir, FOLDER) : 0, fd;
 
-	if (asprintf(&folder, "%s/" FOLDER, state_dir) < 0 || asprintf(&path, "%s/%s.lock", folder, service) < 0)
+	if (error)
+		return error;
+	if (asprintf(&path, "%s/" FOLDER "/%s.lock", state_dir, service) < 0)
 		return -ENOMEM;
-	if (flags & O_CREAT && mkdir(folder, 0700) && errno != EEXIST)
-		return -errno;
 	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
 	return fd < 0 ? -errno : fd;
 }
