@@ -46,6 +46,7 @@ static __always_inline bool hop_can_send(struct teal_nexthop *hop, __u32 from, _
 	const struct teal_device *device = bpf_map_lookup_elem(&devices, &to);
 
 	hop->transmit = hook == HOOK_XDP && from == to && device && device->can_transmit_xdp;
+	hop->several = device && device->can_redirect_xdp > 1;
 	return hop->transmit ||
 	       (device && (hook == HOOK_XDP ? device->can_redirect_xdp : device->can_redirect_tc));
 }
@@ -156,6 +157,8 @@ static __always_inline enum teal_verdict forward_verdict(struct packet *p, const
 		return hop->verdict;
 	if (p->is_tagged || p->fragment)
 		return TEAL_PASS_IN_STACK; /* its tag is the stack's to take off, and its fragments' order to keep */
+	if (p->is_several && !hop->several)
+		return TEAL_PASS_IN_STACK;
 	if (p->ttl <= 1)
 		return TEAL_PASS_TTL;
 	if (wire_length(p) > hop->mtu)

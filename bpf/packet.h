@@ -71,6 +71,7 @@ struct packet {
 	__u8 is_tagged;	     /* carries a VLAN tag */
 	__u8 has_no_checksum; /* UDP */
 	__u8 transmit;	     /* out of the device it came in by */
+	__u8 is_several;     /* XDP: the frame is larger than a buffer, and in several of them */
 	__u8 leaves;	     /* fragments: stands at tc egress */
 };
 

@@ -220,7 +220,10 @@ static __always_inline __u16 parse_link(struct packet *p, struct cursor *c)
 static __always_inline struct cursor parse_context(void *ctx, struct packet *p, const enum hook hook)
 {
 	if (hook == HOOK_XDP) {
-		p->device = ((struct xdp_md *)ctx)->ingress_ifindex;
+		struct xdp_md *xdp = ctx;
+
+		p->device = xdp->ingress_ifindex;
+		p->is_several = frame_length(ctx, hook) > xdp->data_end - xdp->data;
 	} else {
 		struct __sk_buff *skb = ctx;
 

@@ -334,7 +334,7 @@ _Static_assert(sizeof(struct teal_udp_rows) == 8, "map ABI");
 
 /* devices: what a device can do with a frame that is redirected to it.  Writer: control.  Reader: data path. */
 struct teal_device {
-	__u32 can_redirect_xdp; /* its driver and its far end take XDP frames */
+	__u32 can_redirect_xdp; /* its driver and its far end take XDP frames; 2: also those that are in several buffers */
 	__u32 can_redirect_tc;
 	__u32 can_transmit_xdp; /* XDP_TX: back out of the device it came in by */
 };
@@ -351,7 +351,8 @@ struct teal_nexthop {
 	__u16 mtu;	     /* bytes of IP packet */
 	__u16 service;	  /* nexthops_back: whose VIP it comes from, */
 	__u8 transmit;	  /* 1: by XDP_TX, 0: by redirect */
-	__u8 pad[3];
+	__u8 several;	     /* XDP, 1: also a frame in several buffers */
+	__u8 pad[2];
 	__u8 address[16]; /* and the client that this slot is about */
 };
 _Static_assert(sizeof(struct teal_nexthop) == 56, "map ABI");

@@ -139,7 +139,7 @@ static void fill_devices(struct lab *lab, bool redirect)
 {
 	for (int device = FRONT; device < DEVICES; device++) {
 		const bool sends = redirect && device != BARE;
-		struct teal_device row = { sends, sends, sends };
+		struct teal_device row = { sends ? 2 : 0, sends, sends };
 		__u32 id = network_device(device);
 
 		lab_must(bpf_map__update_elem(lab->bpf->maps.devices, &id, sizeof(id), &row, sizeof(row), BPF_ANY),

@@ -98,6 +98,9 @@ void lab_watch(struct lab *lab, bool on);
 
 void lab_refuse_when_full(struct lab *lab);
 
+/* No device takes a redirected frame that is in several buffers.  For a row's `prepare`. */
+void lab_one_buffer(struct lab *lab, __u16 service, bool ipv6);
+
 /* UDP has all the rows of that family's flow table that it may have.  For a row's `prepare`. */
 void lab_udp_share_taken(struct lab *lab, __u16 service, bool ipv6);
 

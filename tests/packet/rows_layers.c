@@ -107,6 +107,10 @@ static const struct row rows[] = {
 	ROW("jumbo frames of 3,000 bytes: served", BOTH_WAYS(.payload = 3000)),
 	ROW("jumbo frames of 9,000 bytes, in more than one piece: served", /* tc's test run takes no such frame */
 	    .only = NOT_TC | NOT_STACK, BOTH_WAYS(.payload = WIDE_MTU - 60)),
+	ROW("a frame in several buffers, and a device that takes no such frame: by the stack",
+	    .only = NOT_TC | NOT_STACK, .prepare = lab_one_buffer, BOTH_WAYS_BY_STACK(.payload = 3560)),
+	ROW("a frame in one buffer, and a device that takes no other: sent", .prepare = lab_one_buffer,
+	    .only = NOT_STACK, BOTH_WAYS(.payload = 3000)),
 	ROW("a super-packet whose segments fit the outgoing MTU: sent whole, TCP", .only = NOT_STACK | NOT_XDP,
 	    FLOW_ON(NARROW),
 	    .steps = { { CLIENT_SENDS(DATA, .payload = 3000), .segment = 1200, GOES_TO(NARROW) } }),

@@ -12,11 +12,16 @@
 #include "teal.skel.h"
 #include "teal/tables.h"
 
-/* On kernels that do not tell, only where teal's own program runs in the driver and the far end is a wire. */
-static bool can_redirect_xdp(const struct netdev *device)
+/*
+ * On kernels that do not tell, only where teal's own program runs in the driver and the far end is a wire; and before
+ * Linux 6.3, when they began to, none redirects a frame in several buffers (net/core/filter.c: xdp_do_redirect()).
+ */
+static __u32 can_redirect_xdp(const struct netdev *device)
 {
+	const __u64 several = NETDEV_XDP_NDO_XMIT | NETDEV_XDP_NDO_XMIT_SG;
+
 	if (device->features_known)
-		return device->xdp_features & NETDEV_XDP_NDO_XMIT;
+		return (device->xdp_features & several) == several ? 2 : !!(device->xdp_features & NETDEV_XDP_NDO_XMIT);
 	return strcmp(device->driver, "veth") && netdev_xdp_mode(device->index) == XDP_ATTACHED_DRV;
 }
 

@@ -19,6 +19,7 @@ struct netdev {
 #define NETDEV_XDP_BASIC 1ULL	  /* takes an XDP program of its own */
 #define NETDEV_XDP_REDIRECT 2ULL  /* whose frames may go to other devices */
 #define NETDEV_XDP_NDO_XMIT 4ULL  /* takes frames that others redirect to it, now */
+#define NETDEV_XDP_NDO_XMIT_SG 64ULL /* those that are in several buffers too */
 
 struct nlmsghdr;
 typedef int netdev_answer(const struct nlmsghdr *message, void *data); /* returns one of MNL_CB_* */
