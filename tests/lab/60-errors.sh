@@ -102,6 +102,10 @@ expect "a pin directory that is on no BPF file system" \
 expect "a state directory that cannot be written" \
 	refused 1 "the state directory /proc/teal cannot be written" \
 	timeout 10 nsenter --net="/run/netns/$LAB-edge" "$TEALD" --pin-dir "$LAB_PINS" --state-dir /proc/teal --config "$LAB_DIR/teal.yaml"
+mkdir -m 777 "$LAB_PINS" && chown 65534 "$LAB_PINS"
+expect "a pin directory that somebody else has made" refused 1 "belongs to user 65534, who could take the tables away" \
+	teald --config "$LAB_DIR/teal.yaml"
+rmdir "$LAB_PINS"
 expect "none of them leaves anything behind" not test -e "$LAB_PINS"
 expect "two that are started at once: one serves, the other is refused with 3, five times" two_at_once 5
 

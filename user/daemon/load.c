@@ -34,6 +34,25 @@ static int directory_make(const char *pin_dir, const char *name, struct error *e
 	return error_set(e, EXIT_FAILED, errno, "cannot make %s: %s", path, strerror(errno));
 }
 
+/*
+ * A BPF file system that is mounted without options lets anybody make directories in it: one that somebody else has made is not
+ * to be trusted with tables, and one that others may look into would let them hold its lock.
+ */
+static int directory_own(const char *pin_dir, struct error *e)
+{
+	struct stat status;
+
+	if (stat(pin_dir, &status))
+		return error_set(e, EXIT_FAILED, errno, "cannot look at %s: %s", pin_dir, strerror(errno));
+	if (status.st_uid != geteuid())
+		return error_set(e, EXIT_FAILED, EPERM,
+				 "%s belongs to user %u, who could take the tables away: remove it, or use another --pin-dir", pin_dir,
+				 status.st_uid);
+	if (status.st_mode & 077 && chmod(pin_dir, 0700))
+		return error_set(e, EXIT_FAILED, errno, "cannot keep others out of %s: %s", pin_dir, strerror(errno));
+	return 0;
+}
+
 int load_directory(const char *pin_dir, struct error *e)
 {
 	int error;
@@ -53,7 +72,8 @@ int load_directory(const char *pin_dir, struct error *e)
 				 "bpf DIRECTORY', or leave --pin-dir out",
 				 pin_dir);
 	}
-	return directory_make(pin_dir, "/links", e) ?: directory_make(pin_dir, "/tables", e);
+	error = directory_own(pin_dir, e);
+	return error ?: directory_make(pin_dir, "/links", e) ?: directory_make(pin_dir, "/tables", e);
 }
 
 bool load_is_done(const char *pin_dir)
