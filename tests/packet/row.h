@@ -166,6 +166,16 @@ extern const struct rows rows_control, rows_local, rows_evidence, rows_ports, ro
 #define NO_FLOW .flow = { .change = GONE }
 #define NO_PENDING .pending = { .change = GONE }
 
+/* Whole steps: a handshake, in which the client begins at 1000 and the backend at 9000; a switch. */
+#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
+#define SYN_ACK_FROM(who)                                                                            \
+	{ BACKEND_SENDS(who, .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001), GOES_BACK, \
+	  ANSWERED(who, 1000, 9000) }
+#define ACK_TO(who)                                                                         \
+	{ CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001), GOES_TO(who), \
+	  FLOW(who, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = who }
+#define TO_GREEN { .act = SWITCH, .host = GREEN }
+
 bool row_applies(const struct row *row, const struct combination *combination);
 void row_run(struct lab *lab, const struct row *row, const struct combination *combination);
 void row_name(const struct combination *combination, char *name, size_t size);

@@ -7,17 +7,9 @@
 #define MOVES .udp = true, .flags = TEAL_SERVICE_MOVE
 #define FLOW_ON(who) .flow = { IS, who, TEAL_ESTABLISHED, 5000, 0 }
 #define UDP_FLOW_ON(who) .flow = { IS, who, TEAL_ESTABLISHED, 0, 0 }
-#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
-#define SYN_ACK_FROM(who)                                                                            \
-	{ BACKEND_SENDS(who, .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001), GOES_BACK, \
-	  ANSWERED(who, 1000, 9000) }
-#define ACK_TO(who)                                                                         \
-	{ CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001), GOES_TO(who), \
-	  FLOW(who, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = who }
 #define OTHER_SYN_TO(who) \
 	{ .from = OTHER, .to = VIP, .packet = { .flags = SYN, .sequence = 1 }, GOES_TO(who), PENDING(who, 1) }
 #define DATA CLIENT_SENDS(.flags = ACK | PSH, .sequence = 5000, .payload = 9)
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 #define PREVIEW_GREEN { .act = PREVIEW, .host = GREEN }
 #define WAIT_FOR(seconds_) { .act = PAUSE, .seconds = seconds_ }
 

@@ -9,14 +9,6 @@
 
 #define WATCHED .watched = true
 #define FLOW_ON(who, state) .flow = { IS, who, state, 5000, 0 }
-#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
-#define SYN_ACK_FROM(who)                                                                            \
-	{ BACKEND_SENDS(who, .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001), GOES_BACK, \
-	  ANSWERED(who, 1000, 9000) }
-#define ACK_TO(who)                                                                         \
-	{ CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001), GOES_TO(who), \
-	  FLOW(who, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = who }
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 
 /* The first bucket whose bound, 2^n us, is above that time; the last has none. */
 static int bucket_of(__u64 ns)

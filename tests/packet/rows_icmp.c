@@ -83,7 +83,7 @@ static const struct row rows[] = {
 	    .steps = { { ABOUT_VIP(UNREACHABLE, 0, SENT), TO_BACKEND(BLUE) },
 		       { ABOUT_CLIENT(CORE, TIME_EXCEEDED, 0, SENT), TO_CLIENT } }),
 	ROW("after a switch: to the backend that has the flow, not to the active one", FLOW_ON(BLUE),
-	    .steps = { { .act = SWITCH, .host = GREEN },
+	    .steps = { TO_GREEN,
 		       { ABOUT_VIP(TOO_LARGE, 8, SENT), TO_BACKEND(BLUE) },
 		       { ABOUT_CLIENT(CORE, TOO_LARGE, 8, SENT), TO_CLIENT } }),
 	ROW("ICMP error from a backend or behind it to a client: quoted destination becomes the VIP, outer source the VIP",

@@ -39,7 +39,7 @@ static const struct row rows[] = {
 		       { .act = SWITCH, .host = DEAF },
 		       { EDGE_SENDS(.flags = SYN, .sequence = 3000), GOES_OUT_TO(DEAF), PENDING(DEAF, 3000) } }),
 	ROW("client on the edge host itself: across a switch its flow stays, the next one goes to the new color",
-	    .steps = { HANDSHAKE_WITH(BLUE), { .act = SWITCH, .host = GREEN },
+	    .steps = { HANDSHAKE_WITH(BLUE), TO_GREEN,
 		       { EDGE_SENDS(.flags = ACK, .sequence = 1001, .payload = 1), GOES_OUT_TO(BLUE) },
 		       { EDGE_SENDS(.flags = SYN, .sequence = 5, .source_port = 41000), GOES_OUT_TO(GREEN),
 			 PENDING(GREEN, 5) } }),

@@ -7,9 +7,7 @@
 
 #define ESTABLISHED_ON(who) .flow = { IS, who, TEAL_ESTABLISHED, 5000, 0 }
 #define ANSWERED_BY(who) .pending = { IS, who, 1000, 1, 9000, 0 }
-#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
 #define NO_BACKENDS { .act = SWITCH, .host = NOBODY }
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 #define RESET_BLUE { .act = RESET, .host = BLUE }
 #define ALL_TAKEN .only = SMALL | FULL, .refuses_when_full = true
 

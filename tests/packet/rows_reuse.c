@@ -12,7 +12,6 @@
 	  ANSWERED(who, 7000, 20000) }
 #define NEW_ACK CLIENT_SENDS(.flags = ACK, .sequence = 7001, .acknowledged = 20001)
 #define REPLACES(old, new) FLOW(new, TEAL_ESTABLISHED, 7001), NO_PENDING, .opened = new, .deleted = old
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 
 /* The whole way to the new flow, whatever the end of the old one was. */
 #define REUSE(state)                                                                               \

@@ -9,20 +9,14 @@
 #define FLOW_ON(who, state) .flow = { IS, who, state, 5000, 0 }
 #define PENDING_ON(who) .pending = { IS, who, 1000, 0, 0, 0 }
 #define CLAIMS .claims = true
-#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000), CLAIMS }
-#define SYN_AGAIN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
-#define SYN_ACK_FROM(who)                                                                            \
-	{ BACKEND_SENDS(who, .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001), GOES_BACK, \
-	  ANSWERED(who, 1000, 9000) }
+#define SYN_CLAIMS_AT(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000), CLAIMS }
 #define ACK_OF_IT CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001)
-#define ACK_TO(who) { ACK_OF_IT, GOES_TO(who), FLOW(who, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = who }
 #define DATA(...) CLIENT_SENDS(.flags = ACK | PSH, .sequence = 5000, .acknowledged = 1, __VA_ARGS__)
 #define DATA_BACK(who, ...) BACKEND_SENDS(who, .flags = ACK, .sequence = 1, .acknowledged = 5000, __VA_ARGS__)
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 
 static const struct row rows[] = {
 	ROW("source NAT: a handshake; the port is lent while it is pending, and the flow's own once it is proven", SOURCED,
-	    .steps = { SYN_TO(BLUE), SYN_ACK_FROM(BLUE), ACK_TO(BLUE),
+	    .steps = { SYN_CLAIMS_AT(BLUE), SYN_ACK_FROM(BLUE), ACK_TO(BLUE),
 		       { CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001, .payload = 77),
 			 GOES_TO(BLUE) },
 		       { BACKEND_SENDS(BLUE, .flags = ACK, .sequence = 9001, .acknowledged = 1078, .payload = 5),
@@ -57,17 +51,17 @@ static const struct row rows[] = {
 	    FLOW_ON(BLUE, TEAL_ESTABLISHED),
 	    .steps = { TO_GREEN, { DATA(.payload = 3), GOES_TO(BLUE) }, { DATA_BACK(BLUE, .payload = 3), GOES_BACK } }),
 	ROW("source NAT: SYN again while pending: the same backend from the same port, also across a switch", SOURCED,
-	    .steps = { SYN_TO(BLUE), SYN_AGAIN_TO(BLUE), TO_GREEN, SYN_AGAIN_TO(BLUE) }),
+	    .steps = { SYN_CLAIMS_AT(BLUE), SYN_TO(BLUE), TO_GREEN, SYN_TO(BLUE) }),
 	ROW("source NAT: another connection of that client port while pending: another port", SOURCED,
-	    .steps = { SYN_TO(BLUE), TO_GREEN,
+	    .steps = { SYN_CLAIMS_AT(BLUE), TO_GREEN,
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 2000), GOES_TO(GREEN), PENDING(GREEN, 2000), CLAIMS } }),
 	ROW("source NAT: SYN again while pending and that backend is down: another backend, another port", SOURCED,
 	    PENDING_ON(BLUE),
-	    .steps = { TO_GREEN, { .act = HEALTH, .host = BLUE, .health = TEAL_DOWN }, SYN_TO(GREEN) }),
+	    .steps = { TO_GREEN, { .act = HEALTH, .host = BLUE, .health = TEAL_DOWN }, SYN_CLAIMS_AT(GREEN) }),
 	ROW("source NAT: SYN again while pending, the port is another flow's now: another port", SOURCED, PENDING_ON(BLUE),
-	    .steps = { { .act = TAKE_PORT, .host = BLUE }, SYN_TO(BLUE), SYN_ACK_FROM(BLUE), ACK_TO(BLUE) }),
+	    .steps = { { .act = TAKE_PORT, .host = BLUE }, SYN_CLAIMS_AT(BLUE), SYN_ACK_FROM(BLUE), ACK_TO(BLUE) }),
 	ROW("source NAT: SYN again while pending, the lent port is forgotten: another port", SOURCED, PENDING_ON(BLUE),
-	    .steps = { { .act = FORGET_PORT, .host = BLUE }, SYN_TO(BLUE) }),
+	    .steps = { { .act = FORGET_PORT, .host = BLUE }, SYN_CLAIMS_AT(BLUE) }),
 	ROW("source NAT, UDP: the port of a pending flow is another's now: another port", SOURCED, .udp = true,
 	    .pending = { IS, BLUE, 0, 0, 0, 0 },
 	    .steps = { { .act = TAKE_PORT, .host = BLUE },
@@ -97,7 +91,7 @@ static const struct row rows[] = {
 			 FLOW(BLUE, TEAL_RESET_BY_CLIENT, 5000), .ended = BLUE },
 		       { BACKEND_SENDS(BLUE, .flags = RST, .sequence = 1), GOES_BACK } }),
 	ROW("source NAT: SYN on a closing flow: a new port; when it is proven the old row goes and its port with it",
-	    SOURCED, FLOW_ON(BLUE, TEAL_CLOSING), .steps = { TO_GREEN, SYN_TO(GREEN), SYN_ACK_FROM(GREEN),
+	    SOURCED, FLOW_ON(BLUE, TEAL_CLOSING), .steps = { TO_GREEN, SYN_CLAIMS_AT(GREEN), SYN_ACK_FROM(GREEN),
 		       { ACK_OF_IT, GOES_TO(GREEN), FLOW(GREEN, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = GREEN,
 			 .deleted = BLUE } }),
 	ROW("source NAT, UDP: expired, not yet swept: the new flow's first reply takes row and port of the old one",
@@ -127,7 +121,7 @@ static const struct row rows[] = {
 	    .steps = { { .from = CLIENT, .to = BLUE, .packet = { .flags = SYN, .source_port = 41000 } } }),
 	ROW("source NAT: a backend behind a router, on the clients' wire, and behind a device that takes no redirect",
 	    SOURCED, .active = ROUTED,
-	    .steps = { SYN_TO(ROUTED), SYN_ACK_FROM(ROUTED), { .act = SWITCH, .host = NEAR },
+	    .steps = { SYN_CLAIMS_AT(ROUTED), SYN_ACK_FROM(ROUTED), { .act = SWITCH, .host = NEAR },
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 3000), GOES_TO(NEAR), PENDING(NEAR, 3000), CLAIMS },
 		       { .act = SWITCH, .host = DEAF },
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 4000), .verdict = TEAL_PASS_IN_STACK, .becomes = DEAF,

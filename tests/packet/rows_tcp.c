@@ -2,13 +2,6 @@
 /* TCP state: from the first SYN to an established flow.  The client begins at 1000, the backend at 9000. */
 #include "row.h"
 
-#define SYN_TO(who) { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(who), PENDING(who, 1000) }
-#define SYN_ACK_FROM(who)                                                                            \
-	{ BACKEND_SENDS(who, .flags = SYN | ACK, .sequence = 9000, .acknowledged = 1001), GOES_BACK, \
-	  ANSWERED(who, 1000, 9000) }
-#define ACK_TO(who)                                                                             \
-	{ CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001), GOES_TO(who),     \
-	  FLOW(who, TEAL_ESTABLISHED, 1001), NO_PENDING, .opened = who }
 #define ESTABLISHED_ON(who) .flow = { IS, who, TEAL_ESTABLISHED, 5000, 0 }
 #define PENDING_ON(who) .pending = { IS, who, 1000, 0, 0, 0 }
 #define ANSWERED_BY(who) .pending = { IS, who, 1000, 1, 9000, 0 }
@@ -23,29 +16,29 @@ static const struct row rows[] = {
 	    .steps = { SYN_TO(BLUE), SYN_TO(BLUE) }),
 	ROW("SYN again while pending, across a switch: the pending row's backend",
 	    .steps = { SYN_TO(BLUE),
-		       { .act = SWITCH, .host = GREEN },
+		       TO_GREEN,
 		       SYN_TO(BLUE),
 		       { .from = OTHER, .to = VIP, .packet = { .flags = SYN, .sequence = 1 }, GOES_TO(GREEN),
 			 PENDING(GREEN, 1) } }),
 	ROW("SYN again while pending, across a switch, after the SYN-ACK: the pending row's backend",
 	    .steps = { SYN_TO(BLUE),
 		       SYN_ACK_FROM(BLUE),
-		       { .act = SWITCH, .host = GREEN },
+		       TO_GREEN,
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 1000), GOES_TO(BLUE) },
 		       ACK_TO(BLUE) }),
 	ROW("SYN again while pending and that backend is down: the active table picks anew, the row is replaced",
 	    .steps = { SYN_TO(BLUE),
-		       { .act = SWITCH, .host = GREEN },
+		       TO_GREEN,
 		       { .act = HEALTH, .host = BLUE, .health = TEAL_DOWN },
 		       SYN_TO(GREEN) }),
 	ROW("SYN again while pending and that backend is removed: the active table picks anew, the row is replaced",
 	    .steps = { SYN_TO(BLUE),
-		       { .act = SWITCH, .host = GREEN },
+		       TO_GREEN,
 		       { .act = HEALTH, .host = BLUE, .health = TEAL_REMOVED },
 		       SYN_TO(GREEN) }),
 	ROW("SYN with another sequence number while pending: another connection, the active color",
 	    .steps = { SYN_TO(BLUE),
-		       { .act = SWITCH, .host = GREEN },
+		       TO_GREEN,
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 2000), GOES_TO(GREEN), PENDING(GREEN, 2000) } }),
 	ROW("SYN-ACK from the backend: its sequence number is noted, still not confirmed",
 	    .steps = { SYN_TO(BLUE), SYN_ACK_FROM(BLUE) }),
@@ -126,7 +119,7 @@ static const struct row rows[] = {
 			 GOES_BACK } }),
 	ROW("an established flow stays where it is across a switch, in both directions",
 	    ESTABLISHED_ON(BLUE),
-	    .steps = { { .act = SWITCH, .host = GREEN },
+	    .steps = { TO_GREEN,
 		       { CLIENT_SENDS(.flags = ACK, .sequence = 5000, .acknowledged = 1, .payload = 3), GOES_TO(BLUE) },
 		       { BACKEND_SENDS(BLUE, .flags = ACK, .sequence = 1, .acknowledged = 5003), GOES_BACK },
 		       { .from = OTHER, .to = VIP, .packet = { .flags = SYN, .sequence = 1 }, GOES_TO(GREEN),
@@ -144,7 +137,7 @@ static const struct row rows[] = {
 		       { BACKEND_SENDS(GREEN, .flags = RST, .sequence = 1) } }),
 	ROW("SYN on an established flow: same backend, row kept",
 	    ESTABLISHED_ON(BLUE),
-	    .steps = { { .act = SWITCH, .host = GREEN },
+	    .steps = { TO_GREEN,
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 77777), GOES_TO(BLUE) },
 		       { BACKEND_SENDS(BLUE, .flags = ACK, .sequence = 1, .acknowledged = 5000), GOES_BACK } }),
 	ROW("SYN that claims to come from the service itself: dropped, no state",
@@ -179,12 +172,12 @@ static const struct row rows[] = {
 			 GOES_TO(BLUE), FLOW(BLUE, TEAL_CLIENT_ENDING, 5002) } }),
 	ROW("idle, established: kept two hours and eleven minutes, and its next packet renews it",
 	    .flow = { IS, BLUE, TEAL_ESTABLISHED, 5000, 7850 },
-	    .steps = { { .act = SWITCH, .host = GREEN },
+	    .steps = { TO_GREEN,
 		       { CLIENT_SENDS(.flags = SYN, .sequence = 1), GOES_TO(BLUE),
 			 FLOW(BLUE, TEAL_ESTABLISHED, 5000) } }),
 	ROW("idle longer, not yet swept: a SYN is a new flow, which replaces the old one when confirmed",
 	    .flow = { IS, BLUE, TEAL_ESTABLISHED, 5000, 7870 },
-	    .steps = { { .act = SWITCH, .host = GREEN },
+	    .steps = { TO_GREEN,
 		       SYN_TO(GREEN),
 		       SYN_ACK_FROM(GREEN),
 		       { CLIENT_SENDS(.flags = ACK, .sequence = 1001, .acknowledged = 9001), GOES_TO(GREEN),

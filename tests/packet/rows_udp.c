@@ -10,7 +10,6 @@
 #define BLUE_IS(health_) { .act = HEALTH, .host = BLUE, .health = health_ }
 #define RENEWED(seconds) .flow = { IS, BLUE, TEAL_ESTABLISHED, seconds, 0 }
 #define MOVES { ASK, GOES_TO(GREEN), NO_FLOW, PENDING(GREEN, 0), .ended = BLUE, .deleted = BLUE }
-#define TO_GREEN { .act = SWITCH, .host = GREEN }
 
 #define UDP_ROW(sentence, ...) ROW(sentence, .udp = true, __VA_ARGS__)
 
