@@ -68,6 +68,9 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	if (!found || !row_key || !m)
 		return;
 	sweep_rest(ctx->meta);
+	/* The phase before the time: should the row become a successor's meanwhile, either is new, or the swap below fails. */
+	phase = flow_phase(found);
+	asm volatile("" ::: "memory");
 	flow = *found;
 	backend = bpf_map_lookup_elem(&backends, &flow.backend);
 	protocol = backend ? backend->protocol : TEAL_TCP;
@@ -77,9 +80,9 @@ static __always_inline void sweep_row(struct bpf_iter__bpf_map_elem *ctx, const 
 	 * As flow_delete() does: whoever wins the swap deletes, for the row under the key may be a successor already.  One that
 	 * is replaced has been won by somebody.
 	 */
-	phase = gone = (union flow_phase){ .state = flow.state, .acked = flow.acked };
+	gone = phase;
 	gone.state = TEAL_REPLACED;
-	if (flow.state == TEAL_REPLACED ||
+	if (phase.state == TEAL_REPLACED ||
 	    __sync_val_compare_and_swap((__u64 *)&found->state, phase.word, gone.word) != phase.word)
 		return;
 	if (ipv6)
