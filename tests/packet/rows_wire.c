@@ -34,8 +34,10 @@ static void run_wire_pieces(struct lab *lab, const struct row *row, const struct
 	struct wire wire;
 
 	if (wire_begin(&wire, lab, row, combination, false))
-		(void)(wire_carry(&wire, row, combination, false, &first) && wire_carry(&wire, row, combination, false, &second) &&
-		       wire_carry(&wire, row, combination, true, &first) && wire_carry(&wire, row, combination, true, &second));
+		(void)(wire_carry(&wire, row, combination, false, &first) &&
+		       wire_carry(&wire, row, combination, false, &second) &&
+		       wire_carry(&wire, row, combination, true, &first) &&
+		       wire_carry(&wire, row, combination, true, &second));
 	wire_close(&wire);
 }
 
@@ -104,8 +106,8 @@ static void run_wire(struct lab *lab, const struct row *row, const struct combin
 		(void)(wire_carry(&wire, row, combination, false, &datagram) &&
 		       wire_carry(&wire, row, combination, true, &datagram) &&
 		       wire_carry(&wire, row, combination, false, &datagram));
-	else if (wire_carry(&wire, row, combination, false, &syn) && wire_carry(&wire, row, combination, true, &syn_ack) &&
-		 wire_carry(&wire, row, combination, false, &ack))
+	else if (wire_carry(&wire, row, combination, false, &syn) &&
+		 wire_carry(&wire, row, combination, true, &syn_ack) && wire_carry(&wire, row, combination, false, &ack))
 		wire_carry(&wire, row, combination, true, &reset);
 	wire_close(&wire);
 }

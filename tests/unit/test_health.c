@@ -14,7 +14,6 @@
 #include "common/cleanup.h"
 #include "config_rows.h"
 #include "daemon/health.h"
-#include "operation/health.h"
 
 #define LIMITS "limits: { services: 8, backends: 16, flows: 64, pending: 64 }\n"
 #define OFTEN "interval: 100ms, timeout: 1s, rise: 1, fall: 1"
@@ -372,54 +371,6 @@ static void a_configuration_is_followed(void)
 	end();
 }
 
-static void strangers_rows_are_left_alone(void)
-{
-	struct health_outcome outcome = { 0 };
-	struct health_change change = { .health = TEAL_DOWN };
-	struct error e = { 0 };
-
-	begin(WEB "    health: { type: tcp, interval: 24h }\n    blue: [10.0.1.11:80]\n" LIMITS);
-	CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.1.12:80", &change.endpoint), 0);
-	change.backend = 1;
-	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_UNKNOWN);
-	CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.1.11:80", &change.endpoint), 0);
-	health_put(t, 1, TEAL_REMOVED);
-	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_REMOVED);
-	health_put(t, 1, TEAL_UP);
-	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_DOWN);
-	CU_ASSERT_EQUAL(outcome.configured[TEAL_BLUE], 1);
-	CU_ASSERT_EQUAL(outcome.usable[TEAL_BLUE], 0);
-	CU_ASSERT_EQUAL(health_write(t, "nobody", &change, 1, &outcome, &e), -ENOENT);
-	end();
-}
-
-static void reasons_are_listed_as_room_allows(void)
-{
-	struct backend list[4] = { 0 };
-	char text[128];
-
-	begin(WEB "    blue: [10.0.1.11:80]\n" LIMITS);
-	for (unsigned int i = 0; i < COUNT(list); i++) {
-		struct endpoint endpoint;
-		struct teal_check check = { .reason = "connect refused" };
-
-		CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.1.11:80", &endpoint), 0);
-		list[i] = (struct backend){ .id = i + 1, .row = { .port = endpoint.port, .health = TEAL_DOWN } };
-		memcpy(list[i].row.address, endpoint.address, sizeof(endpoint.address));
-		CU_ASSERT_EQUAL(table_put(t, TABLE_checks, &list[i].id, &check), 0);
-	}
-	list[1].row.health = TEAL_UP;
-	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 4, TEAL_BLUE, text, 60), "10.0.1.11:80 (connect refused) and 2 more");
-	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 3, TEAL_BLUE, text, sizeof(text)),
-			       "10.0.1.11:80 (connect refused), 10.0.1.11:80 (connect refused)");
-	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 4, TEAL_BLUE, text, 30), "3 more");
-	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 4, TEAL_GREEN, text, sizeof(text)), "");
-	end();
-}
-
 CU_TestInfo health_tests[] = {
 	{ "what answers is up", what_answers_is_up },
 	{ "as many as wanted decide", as_many_as_wanted_decide },
@@ -427,7 +378,5 @@ CU_TestInfo health_tests[] = {
 	{ "programs are asked", programs_are_asked },
 	{ "states are judged", states_are_judged },
 	{ "a configuration is followed", a_configuration_is_followed },
-	{ "strangers' rows are left alone", strangers_rows_are_left_alone },
-	{ "reasons are listed as room allows", reasons_are_listed_as_room_allows },
 	CU_TEST_INFO_NULL,
 };

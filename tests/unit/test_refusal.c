@@ -25,12 +25,6 @@
 	" cannot be the source of web: write one of this host's own addresses without a port, such as 10.0.0.5 or "    \
 	"\"2001:db8::5\""
 #define OWN_ADDRESS "take one of this host's own addresses"
-#define EXPECT_ADVICE                                                                                                  \
-	"\"expect\" must be states of HTTP from 100 to 599: one, a range or a list of these, such as 200, 200-399 or " \
-	"[200, 404]"
-#define HOST_ADVICE "\"host\" must be the name that the backend is asked for, such as www.example.org, not "
-#define COMMAND_ADVICE                                                                                                 \
-	"health of type exec needs a \"command\": a program and its arguments, such as [/usr/local/bin/check, --fast]"
 #define PLACE_ADVICE "give one of them another address or port"
 
 static void what_is_no_yaml_is_refused(void)
@@ -268,51 +262,6 @@ static void values_without_meaning_are_refused(void)
 	config_rows_check(rows, COUNT(rows));
 }
 
-static void health_without_meaning_is_refused(void)
-{
-#define HEALTH(keys) WEB "    health: { type: " keys " }\n"
-	static const struct config_row rows[] = {
-		{ "a host for TCP", HEALTH("tcp, host: a.example"),
-		  "5: \"host\" goes with type http or https only, not with tcp: remove it or change the type" },
-		{ "a state for a command", HEALTH("exec, command: [/bin/true], expect: 200"),
-		  "5: \"expect\" goes with type http or https only, not with exec: remove it or change the type" },
-		{ "a certificate without TLS", HEALTH("http, verify: no"),
-		  "5: \"verify\" goes with type https only, not with http: remove it or change the type" },
-		{ "a command for HTTP", HEALTH("http, command: [/bin/true]"),
-		  "5: \"command\" goes with type exec only, not with http: remove it or change the type" },
-		{ "no command", HEALTH("exec"), "5: " COMMAND_ADVICE },
-		{ "an empty command", HEALTH("exec, command: []"), "5: " COMMAND_ADVICE },
-		{ "a command in one word", HEALTH("exec, command: /bin/true"),
-		  "5: \"command\" must be a list, not \"/bin/true\"" },
-		{ "a command by its name", HEALTH("exec, command: [check, -f]"),
-		  "5: \"command\" must begin with the whole path of a program, such as /usr/local/bin/check, not "
-		  "\"check\": it is run without a shell" },
-		{ "a state below all", HEALTH("http, expect: 99"), "5: " EXPECT_ADVICE ", not \"99\"" },
-		{ "a state above all", HEALTH("http, expect: 200-600"), "5: " EXPECT_ADVICE ", not \"200-600\"" },
-		{ "a state of four digits", HEALTH("http, expect: 2000"), "5: " EXPECT_ADVICE ", not \"2000\"" },
-		{ "a range that runs backwards", HEALTH("http, expect: 399-200"),
-		  "5: " EXPECT_ADVICE ", not \"399-200\"" },
-		{ "half a range", HEALTH("http, expect: 200-"), "5: " EXPECT_ADVICE ", not \"200-\"" },
-		{ "a negative state", HEALTH("http, expect: -200"), "5: " EXPECT_ADVICE ", not \"-200\"" },
-		{ "a range of three", HEALTH("http, expect: 200-300-400"),
-		  "5: " EXPECT_ADVICE ", not \"200-300-400\"" },
-		{ "a state in words", HEALTH("http, expect: [200, good]"), "5: " EXPECT_ADVICE ", not \"good\"" },
-		{ "no states", HEALTH("http, expect: []"), "5: " EXPECT_ADVICE },
-		{ "states in a mapping", HEALTH("http, expect: { a: b }"), "5: " EXPECT_ADVICE },
-		{ "a host with a header in it", HEALTH("http, host: \"a\\r\\nX: y\""),
-		  "5: " HOST_ADVICE "\"a\\x0d\\nX: y\"" },
-		{ "a host with a port", HEALTH("http, host: 'a:80'"), "5: " HOST_ADVICE "\"a:80\"" },
-		{ "an empty host", HEALTH("http, host: ''"), "5: " HOST_ADVICE "\"\"" },
-		{ "verify in other words", HEALTH("https, verify: maybe"),
-		  "5: \"verify\" must be one of yes, no, true, false, not \"maybe\"" },
-		{ "checks without a pause", HEALTH("tcp, interval: 99ms"),
-		  "5: \"interval\" must be at least 100ms and at most 24h, not 99ms" },
-	};
-#undef HEALTH
-
-	config_rows_check(rows, COUNT(rows));
-}
-
 static void what_can_never_work_is_refused(void)
 {
 	static const struct config_row rows[] = {
@@ -405,7 +354,6 @@ CU_TestInfo refusal_tests[] = {
 	{ "what is no YAML is refused", what_is_no_yaml_is_refused },
 	{ "what does not fit the form is refused", what_does_not_fit_the_form_is_refused },
 	{ "values without meaning are refused", values_without_meaning_are_refused },
-	{ "health without meaning is refused", health_without_meaning_is_refused },
 	{ "what can never work is refused", what_can_never_work_is_refused },
 	{ "entries that disagree are refused", entries_that_disagree_are_refused },
 	CU_TEST_INFO_NULL,

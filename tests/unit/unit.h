@@ -9,7 +9,7 @@
 /* The one list of suites: each is an array NAME_tests of CU_TestInfo in test_NAME.c. */
 #define SUITES(X)                                                                                                      \
 	X(error) X(address) X(config) X(refusal) X(maglev) X(record) X(nonsense) X(refresh) X(traits) X(health)        \
-	X(canary) X(operations) X(moments) X(history) X(handshakes) X(words) X(deploy) X(evidence) X(index) \
+	X(checks) X(canary) X(operations) X(moments) X(history) X(handshakes) X(words) X(deploy) X(evidence) X(index) \
 	X(growth) X(finish)
 
 #define DECLARE(name) extern CU_TestInfo name##_tests[];
