@@ -210,6 +210,7 @@ static __always_inline enum teal_verdict packet_way(void *ctx, struct desk *desk
 #define TEAL_ACTION_SENT 1
 #define TEAL_ACTION_DROP 2
 #define TEAL_ACTION_REFUSE 3
+_Static_assert(TEAL_VERDICT_COUNT <= 64, "a bit each");
 #define X(action, name, sentence) | (TEAL_ACTION_##action == wanted ? 1ULL << TEAL_##action##_##name : 0)
 static __always_inline bool verdict_is(enum teal_verdict verdict, const int wanted)
 {
