@@ -375,35 +375,3 @@ void lab_forget_sent(struct lab *lab)
 {
 	clear_per_cpu(lab->bpf->maps.sent_by, 1);
 }
-
-bool lab_can_sum(struct lab *lab)
-{
-	struct frame frame = { .length = 64 };
-	int answer;
-
-	lab->is_summed = true;
-	answer = lab_run(lab, LAB_TC_INGRESS, network_device(FRONT), 0, &frame);
-	lab->is_summed = false;
-	return answer >= -1;
-}
-
-int lab_sweep(struct lab *lab, bool ipv6)
-{
-	const struct bpf_program *program = ipv6 ? lab->bpf->progs.teal_sweep6 : lab->bpf->progs.teal_sweep4;
-	union bpf_iter_link_info over = { .map.map_fd = lab_table_fd(lab, ipv6 ? FLOWS6 : FLOWS4) };
-	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &over, .link_info_len = sizeof(over));
-	struct bpf_link *link = bpf_program__attach_iter(program, &options);
-	char text[256];
-	int fd, error = 0;
-
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	while (fd >= 0 && (error = read(fd, text, sizeof(text))) > 0)
-		continue;
-	if (fd < 0 || error < 0)
-		error = -errno;
-	close(fd);
-	bpf_link__destroy(link);
-	return error;
-}
