@@ -52,11 +52,13 @@ jumbo() { # there and back
 not_ours() { teal status --verdicts --json | jq '[.verdicts[] | select(.name == "PASS_NOT_OURS") | .packets] | add // 0'; }
 sent() { teal status --verdicts --json | jq '[.verdicts[] | select(.name | startswith("SENT")) | .packets] | add'; }
 
-# What tc ingress has sent passes the other device's egress, too; a neighbour's question now and then is nobody's.
+# What tc ingress has sent passes the other device's egress, too; what neighbours ask each other is nobody's.
 once() {
 	local looked sent
 	looked=$(not_ours) sent=$(sent)
-	whole && [ $(($(sent) - sent)) -gt 100 ] && [ $(($(not_ours) - looked)) -lt 20 ]
+	whole || return 1
+	looked=$(($(not_ours) - looked)) sent=$(($(sent) - sent))
+	[ $sent -gt 100 ] && [ $((looked * 10)) -lt $sent ]
 }
 
 [ $# -gt 0 ] || set -- tc native
