@@ -59,12 +59,12 @@ killed_at() { # SYSTEM CALL, WHICH OF THEM
 	expect "and is the same everywhere" everywhere "$color"
 }
 for nth in 1 2 3 4; do killed_at fsync $nth; done
-# ^C and the like have to wait until the books are written.
+# ^C and the like have to wait until the books are written.  (Who starts the tests in the background has had ^C ignored.)
 interrupted_at() { # SYSTEM CALL, WHICH ONE
 	local code=0
 	teal switch echo blue --quiet
 	{
-		nsenter --net="/run/netns/$LAB-edge" strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=INT:when=$2" \
+		nsenter --net="/run/netns/$LAB-edge" env --default-signal=INT strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=INT:when=$2" \
 			"$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" || code=$?
 	} >/dev/null 2>&1
 	expect "a switch gets a ^C at its $1() number $2" is "$code" 130
