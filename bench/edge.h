@@ -29,6 +29,9 @@ void edge_close(struct edge *edge);
 /* Whether the backends' device takes redirected frames; if not, everything is the host's stack's to forward. */
 int edge_redirects(struct edge *edge, bool redirects);
 
+/* tc egress takes the next packet for one that the host itself sends, whatever ingress has sent before. */
+int edge_forget_sent(const struct edge *edge);
+
 /* Packets so far, by verdict, the CPUs' together. */
 int edge_verdicts(const struct edge *edge, __u64 ret[TEAL_VERDICT_COUNT]);
 

@@ -76,6 +76,11 @@ device_physical() { # PLACE DEVICE
 	on "$1" ethtool -K "$2" tx off tso off gso off gro on >/dev/null
 }
 
+lane_physical() { # LANE
+	local each
+	for each in client sink; do device_physical "$1-$each" eth0; done
+}
+
 # A veth delivers by NAPI only what comes from a device without super-packets; else a packet takes a short cut that no
 # network card has.  So the edge's own devices decide about that.
 lane_nic() {
@@ -178,13 +183,13 @@ idle_connections() {
 }
 
 lanes_up() {
-	local each place
+	local each
 	ulimit -n 65536 2>/dev/null || true
 	lab_up servers
 	head -c 100 /dev/urandom >"$LAB_DIR/files/100"
 	head -c 102400 /dev/urandom >"$LAB_DIR/files/100k"
 	for each in $LANES; do
-		case $each in wire | nic | redirect | xdp) for place in client sink; do device_physical "$each-$place" eth0; done ;; esac
+		case $each in wire | nic | redirect | xdp) lane_physical "$each" ;; esac
 		case $each in
 		tc) lane_teal tc tc ;;
 		xdp) lane_teal xdp native ;;

@@ -142,6 +142,8 @@ static int measure(struct world *w, const struct bench_row *row, const struct sh
 	struct shot_result result;
 	int error = edge_verdicts(&w->edge, before) ?: edge_begun(&w->edge, &begun);
 
+	if (!error && row->hook == DRIVE_EGRESS)
+		error = edge_forget_sent(&w->edge);
 	if (!error)
 		error = drive_run(&w->drive, shot, &result);
 	if (!error && row->program == TEAL)
