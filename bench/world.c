@@ -284,7 +284,7 @@ int world_open(struct world *w, enum world_name id, __u32 rows)
 	int error;
 
 	*w = (struct world){ .name = worlds[id].name, .ipv6 = worlds[id].ipv6, .udp = worlds[id].udp, .id = id };
-	error = edge_open(&w->edge, rows);
+	error = edge_open(&w->edge, w->udp ? 2 * rows : rows); /* UDP may have half of a table */
 	return error ?: drive_open(&w->drive, rows);
 }
 
