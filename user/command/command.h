@@ -58,6 +58,12 @@ enum command_option {
 	OPTION_COUNT,
 };
 
+struct option_row {
+	const char *name, *argument, *sentence;
+	unsigned int takers;
+};
+extern const struct option_row option_rows[OPTION_COUNT]; /* by enum command_option */
+
 /* Who takes an option. */
 enum {
 	TAKES_FORCE = 1,

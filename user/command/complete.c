@@ -5,15 +5,6 @@
 #include "command/command.h"
 #include "common/cleanup.h"
 
-static const struct {
-	const char *name, *argument;
-	unsigned int takers;
-} rows[OPTION_COUNT] = {
-#define X(symbol, name, argument, takers, sentence) [OPTION_##symbol] = { name, argument, takers },
-	OPTIONS(X)
-#undef X
-};
-
 static void offer(const char *begun, const char *before, const char *word)
 {
 	char whole[64];
@@ -27,8 +18,8 @@ static void offer(const char *begun, const char *before, const char *word)
 static bool takes_word(const char *word)
 {
 	for (int i = 0; i < OPTION_COUNT; i++)
-		if (!strncmp(word, "--", 2) && !strcmp(word + 2, rows[i].name))
-			return *rows[i].argument && *rows[i].argument != '[';
+		if (!strncmp(word, "--", 2) && !strcmp(word + 2, option_rows[i].name))
+			return *option_rows[i].argument && *option_rows[i].argument != '[';
 	return false;
 }
 
@@ -74,8 +65,8 @@ void complete(const struct command *commands, size_t count, int argc, char **arg
 	}
 	if (*begun == '-') {
 		for (int i = 0; i < OPTION_COUNT; i++)
-			if (!rows[i].takers || (command && rows[i].takers & command->options))
-				offer(begun, "--", rows[i].name);
+			if (!option_rows[i].takers || (command && option_rows[i].takers & command->options))
+				offer(begun, "--", option_rows[i].name);
 	} else if (!arguments) {
 		for (size_t n = 0; n < count; n++)
 			offer(begun, "", commands[n].name);

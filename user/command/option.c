@@ -6,11 +6,8 @@
 
 #include "command/command.h"
 
-static const struct {
-	const char *name, *argument;
-	unsigned int takers;
-} rows[OPTION_COUNT] = {
-#define X(symbol, name, argument, takers, sentence) [OPTION_##symbol] = { name, argument, takers },
+const struct option_row option_rows[OPTION_COUNT] = {
+#define X(symbol, name, argument, takers, sentence) [OPTION_##symbol] = { name, argument, sentence, takers },
 	OPTIONS(X)
 #undef X
 };
@@ -20,9 +17,9 @@ static const struct {
 static void long_options_make(struct option to[OPTION_COUNT + 1])
 {
 	for (int i = 0; i < OPTION_COUNT; i++)
-		to[i] = (struct option){ .name = rows[i].name,
-					 .has_arg = !*rows[i].argument	      ? no_argument :
-						    *rows[i].argument == '[' ? optional_argument :
+		to[i] = (struct option){ .name = option_rows[i].name,
+					 .has_arg = !*option_rows[i].argument	      ? no_argument :
+						    *option_rows[i].argument == '[' ? optional_argument :
 									       required_argument,
 					 .val = FIRST + i };
 	to[OPTION_COUNT] = (struct option){};
@@ -39,11 +36,11 @@ static int option_refuse(const char *word, bool has_no_value, struct error *e)
 	if (strncmp(word, "--", 2) != 0)
 		return error_set(e, EXIT_USAGE, EINVAL, "there is no option '%s': options are written out, as in --json", word);
 	for (int i = 0; i < OPTION_COUNT; i++) {
-		if (strncmp(rows[i].name, name, length) != 0 || strlen(fitting) > sizeof(fitting) - 32)
+		if (strncmp(option_rows[i].name, name, length) != 0 || strlen(fitting) > sizeof(fitting) - 32)
 			continue;
 		last = i;
-		strcat(strcat(fitting, count++ ? " or --" : "--"), rows[i].name);
-		if (strlen(rows[i].name) == length) {
+		strcat(strcat(fitting, count++ ? " or --" : "--"), option_rows[i].name);
+		if (strlen(option_rows[i].name) == length) {
 			count = 1;
 			break;
 		}
@@ -51,10 +48,10 @@ static int option_refuse(const char *word, bool has_no_value, struct error *e)
 	if (count > 1)
 		return error_set(e, EXIT_USAGE, EINVAL, "'%s' could be %s: write a little more of it", word, fitting);
 	if (count && has_no_value)
-		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes something behind it: write --%s %s", rows[last].name,
-				 rows[last].name, rows[last].argument);
+		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes something behind it: write --%s %s", option_rows[last].name,
+				 option_rows[last].name, option_rows[last].argument);
 	if (count)
-		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes nothing behind it: leave '%s' out", rows[last].name,
+		return error_set(e, EXIT_USAGE, EINVAL, "--%s takes nothing behind it: leave '%s' out", option_rows[last].name,
 				 name + length);
 	return error_set(e, EXIT_USAGE, EINVAL, "there is no option '%s': see 'teal --help'", word);
 }
@@ -92,7 +89,7 @@ static int option_take(enum command_option option, struct command_options *o, co
 	default: return 0; /* deploy's own, which reads them out of `given` */
 	}
 	return value && *value ? 0 : error_set(e, EXIT_USAGE, EINVAL, "--%s was given an empty name: leave it out for the usual place",
-				      rows[option].name);
+				      option_rows[option].name);
 }
 
 int options_take(int argc, char **argv, struct command_options *ret, struct error *e)
@@ -116,8 +113,8 @@ int options_take(int argc, char **argv, struct command_options *ret, struct erro
 int options_check(const struct command *command, const struct command_options *o, struct error *e)
 {
 	for (int i = 0; i < OPTION_COUNT; i++)
-		if (o->given[i] && rows[i].takers && !(rows[i].takers & command->options))
-			return error_set(e, EXIT_USAGE, EINVAL, "--%s is not for 'teal %s': write that as: teal %s %s", rows[i].name,
+		if (o->given[i] && option_rows[i].takers && !(option_rows[i].takers & command->options))
+			return error_set(e, EXIT_USAGE, EINVAL, "--%s is not for 'teal %s': write that as: teal %s %s", option_rows[i].name,
 					 command->name, command->name, command->arguments);
 	return 0;
 }

@@ -4,15 +4,6 @@
 
 #include "command/command.h"
 
-static const struct {
-	const char *name, *argument, *sentence;
-	unsigned int takers;
-} rows[OPTION_COUNT] = {
-#define X(symbol, name, argument, takers, sentence) [OPTION_##symbol] = { name, argument, sentence, takers },
-	OPTIONS(X)
-#undef X
-};
-
 #define COLUMN 25 /* of the sentences */
 #define COLUMNS 80
 
@@ -38,11 +29,11 @@ static void synopsis_print(FILE *to, const char *before, const struct command *c
 static void options_print(FILE *to, unsigned int takers)
 {
 	for (int i = 0; i < OPTION_COUNT; i++) {
-		const char *space = *rows[i].argument && *rows[i].argument != '[' ? " " : "";
+		const char *space = *option_rows[i].argument && *option_rows[i].argument != '[' ? " " : "";
 
-		if (takers ? rows[i].takers & takers : !rows[i].takers)
-			fprintf(to, "  --%s%s%-*s  %s\n", rows[i].name, space,
-				COLUMN - (int)(6 + strlen(rows[i].name) + strlen(space)), rows[i].argument, rows[i].sentence);
+		if (takers ? option_rows[i].takers & takers : !option_rows[i].takers)
+			fprintf(to, "  --%s%s%-*s  %s\n", option_rows[i].name, space,
+				COLUMN - (int)(6 + strlen(option_rows[i].name) + strlen(space)), option_rows[i].argument, option_rows[i].sentence);
 	}
 }
 
