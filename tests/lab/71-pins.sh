@@ -36,6 +36,9 @@ for LAB_MODE in "$@"; do
 	expect "$LAB_MODE: 200 connections are there" eventually 10 has_flows echo 200
 	before=$(pins)
 	ids=$(ids | paste -sd ' ')
+	# Somebody's mounts of his own, in which the file system and its pins live on whatever happens to them here.
+	unshare --mount --propagation private sleep 300 &
+	keeper=$!
 	expect "$LAB_MODE: and links" is "$(wc -w <<<"$ids")" 5
 	color=blue
 
@@ -66,7 +69,8 @@ for LAB_MODE in "$@"; do
 	expect "$LAB_MODE: teal dropped no packet" is "$(drops)" 0
 	teald_stop
 	teald_detach >/dev/null
-	expect "$LAB_MODE: and teald --detach takes it off" not ask
+	expect "$LAB_MODE: and teald --detach takes it off, whoever still holds a pin" not ask
+	kill "$keeper"
 	lab_down
 done
 

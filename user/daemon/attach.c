@@ -188,12 +188,21 @@ static int link_get(const struct attach *a, const char *path)
 	return held < 0 ? -1 : fcntl(held, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Unpins the link, and so detaches it.  Returns whether there was one. */
+/*
+ * Takes the link off its device, then its pin away.  The kernel ends a link that has lost its last pin only some time later,
+ * so it is told to: when this returns, the device is free.  Returns whether there was one.
+ */
 static bool link_drop(struct attach *a, const char *path)
 {
-	const bool held = held_drop(&a->held, path), pinned = !unlink(path);
+	_cleanup_close_ int pinned = bpf_obj_get(path);
+	const int held = held_get(a->held, path), link = pinned >= 0 ? pinned : held;
 
-	return held || pinned;
+	if (link >= 0 && bpf_link_detach(link) && errno != ENOLINK && errno != ENODEV)
+		log_warning("cannot detach %s: %s", path, strerror(errno));
+	if (unlink(path) && errno != ENOENT)
+		log_warning("cannot remove %s: %s", path, strerror(errno));
+	held_drop(&a->held, path);
+	return link >= 0;
 }
 
 /* One program at one device: the pinned link with the new program in it, or a new link. */
@@ -272,7 +281,7 @@ static bool is_wanted(const char *pin, const struct config *config)
 	return false;
 }
 
-/* Unpins, and so detaches, what is served and not wanted (any more). */
+/* Detaches and unpins what is served and not wanted (any more). */
 static int strangers_unpin(struct attach *a, const struct config *config)
 {
 	_cleanup_free_ char *path = NULL;
@@ -289,11 +298,7 @@ static int strangers_unpin(struct attach *a, const struct config *config)
 
 		if (entry->d_name[0] == '.' || is_wanted(entry->d_name, config))
 			continue;
-		if (asprintf(&pin, "%s/%s", path, entry->d_name) >= 0)
-			held_drop(&a->held, pin);
-		if (unlinkat(dirfd(directory), entry->d_name, 0))
-			log_warning("cannot remove %s/%s: %s", path, entry->d_name, strerror(errno));
-		else
+		if (asprintf(&pin, "%s/%s", path, entry->d_name) >= 0 && link_drop(a, pin))
 			log_info("detached %s", entry->d_name);
 	}
 	closedir(directory);

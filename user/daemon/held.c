@@ -46,7 +46,7 @@ int held_get(const struct link_held *held, const char *path)
 	return -1;
 }
 
-bool held_drop(struct link_held **held, const char *path)
+void held_drop(struct link_held **held, const char *path)
 {
 	for (; *held; held = &(*held)->next) {
 		struct link_held *one = *held;
@@ -55,9 +55,8 @@ bool held_drop(struct link_held **held, const char *path)
 			continue;
 		*held = one->next;
 		one_free(one);
-		return true;
+		return;
 	}
-	return false;
 }
 
 bool held_are_pinned(const struct link_held *held)

@@ -16,8 +16,8 @@ void held_put(struct link_held **held, const char *path, int link);
 /* The descriptor that is held for that path, or -1.  It stays the list's. */
 int held_get(const struct link_held *held, const char *path);
 
-/* Lets go of it.  Returns whether there was one. */
-bool held_drop(struct link_held **held, const char *path);
+/* Lets go of it. */
+void held_drop(struct link_held **held, const char *path);
 
 /* Whether there is something at each of the paths. */
 bool held_are_pinned(const struct link_held *held);
