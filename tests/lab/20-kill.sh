@@ -14,6 +14,10 @@ programs() { # ids of those that the pinned links run
 	local each
 	for each in "$LAB_PINS"/links/*; do bpftool -j link show pinned "$each" | jq .prog_id; done | paste -sd ' '
 }
+look() { # for half a minute at most
+	for ((n = 0; n < 3000; n++)); do teal status --quiet; done
+}
+
 for LAB_MODE in "$@"; do
 	lab_up routed
 	lab_config ""
@@ -32,10 +36,16 @@ for LAB_MODE in "$@"; do
 
 		case $what in *stop*) teald_stop ;; *) teald_kill9 ;; esac
 		sleep 0.3
+		expect "$what: teal status tells" grep -q '^! teald does not run' <(teal status --no-color)
 		expect "$what: teal switches without the daemon" teal switch web echo $color --quiet
 		expect "$what: new connections reach $color" answers $color
 
+		look &
+		looking=$!
 		teald_start
+		kill $looking
+		wait $looking || true
+		expect "$what: the next one starts although somebody keeps looking whether one runs" is "$(teal status --json | jq .teald)" true
 		expect "$what: the next daemon's programs are attached" not is "$(programs)" "$running"
 		expect "$what: it adopts the color" is "$(active_color web)" $color
 		expect "$what: and the generation" is "$(generation web)" $((before + 1))

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/output.h"
 #include "operation/host.h"
+#include "operation/lock.h"
 #include "operation/replies.h"
 
 static void finding_add(json_t *list, enum finding_level level, const char *what, const char *mend)
@@ -28,6 +29,10 @@ static void tables_check(struct command_context *c, json_t *list)
 		return;
 	}
 	finding_add(list, FINDING_GOOD, "teal is loaded, and its tables are of this version", "");
+	if (!lock_is_held(c->options.pin_dir, LOCK_DAEMON))
+		finding_add(list, FINDING_WARNING,
+			    "teald does not run: traffic goes on, but no backend is checked and no ended connection is forgotten",
+			    "systemctl start teald");
 	count = answers_check(c->tables, findings, FINDINGS_MAX);
 	for (unsigned int i = 0; i < count; i++)
 		finding_add(list, findings[i].level, findings[i].what, findings[i].mend);

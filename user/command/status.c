@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/output.h"
 #include "common/cleanup.h"
+#include "operation/lock.h"
 #include "table/room.h"
 
 static json_t *color_or_null(enum teal_color color)
@@ -169,7 +170,8 @@ int status_run(struct command_context *c, int argc, char **argv, json_t **ret_an
 	error = services_json(c, argc ? &only : list, count, services, e);
 	if (!error)
 		error = rooms_json(c->tables, &rooms, e);
-	*ret_answer = json_pack("{s:o, s:o*}", "services", services, "tables", rooms); /* connections of all services share them */
+	*ret_answer = json_pack("{s:o, s:o*, s:b}", "services", services, "tables", rooms /* connections of all services share them */,
+				"teald", lock_is_held(c->options.pin_dir, LOCK_DAEMON));
 	return error;
 }
 
@@ -307,4 +309,7 @@ void status_print(const struct command_context *c, const json_t *answer)
 		service_print(service);
 	}
 	rooms_print(json_object_get(answer, "tables"));
+	if (json_is_false(json_object_get(answer, "teald")))
+		printf("%s!%s teald does not run: traffic goes on, but no backend is checked and no ended connection is forgotten; start it, as with 'systemctl start teald'\n",
+		       style_bad(), style_none());
 }

@@ -232,7 +232,7 @@ static int daemon_start(struct daemon *d, struct error *e)
 
 	d->attach.pin_dir = d->pin_dir;
 	if (!error)
-		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, LOCK_LOOK_MS, e);
 	if (error >= 0) {
 		first = !load_is_done(d->pin_dir);
 		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
@@ -314,7 +314,7 @@ static int daemon_detach(struct daemon *d, struct error *e)
 	}
 	error = load_directory(d->pin_dir, e); /* whatever a crash left of it */
 	if (!error)
-		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+		error = d->lock = lock_take(d->pin_dir, LOCK_DAEMON, LOCK_LOOK_MS, e);
 	if (error >= 0)
 		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
 	if (error < 0)

@@ -68,7 +68,7 @@ static int lock_follow(struct daemon *d, struct error *e)
 
 	if (lock_is_there(d))
 		return 0;
-	lock = lock_take(d->pin_dir, LOCK_DAEMON, 0, e);
+	lock = lock_take(d->pin_dir, LOCK_DAEMON, LOCK_LOOK_MS, e);
 	if (lock < 0)
 		return lock;
 	close(d->lock); /* with it goes what is left of the old file system */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/durable.h"
 #include "common/text.h"
@@ -63,16 +62,8 @@ int guard_check(const char *pin_dir, struct error *e)
 	const struct timespec step = { .tv_nsec = 100000000 };
 
 	for (int tries = 0; tries < 50; tries++) {
-		struct error held = {};
-		int lock = lock_take(pin_dir, LOCK_DAEMON, 0, &held);
-
-		if (lock == -EAGAIN)
+		if (lock_is_held(pin_dir, LOCK_DAEMON))
 			return 0;
-		if (lock < 0) {
-			*e = held;
-			return lock;
-		}
-		close(lock);
 		nanosleep(&step, NULL);
 	}
 	return error_set(e, EXIT_REFUSED, ESRCH, "teald does not run, and it is what guards a switch: start it, or leave --guard out");

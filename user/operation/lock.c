@@ -11,15 +11,31 @@
 
 #define LOCK_STEP_MS 20
 
+/* What the lock is a lock of; NULL without memory. */
+static char *lock_path(const char *pin_dir, enum lock lock)
+{
+	static const char *const places[] = { [LOCK_TABLES] = "", [LOCK_DAEMON] = "/links", [LOCK_MONITOR] = "/monitor" };
+	char *path;
+
+	return asprintf(&path, "%s%s", pin_dir, places[lock]) < 0 ? NULL : path;
+}
+
+bool lock_is_held(const char *pin_dir, enum lock lock)
+{
+	_cleanup_free_ char *path = lock_path(pin_dir, lock);
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+}
+
 int lock_take(const char *pin_dir, enum lock lock, unsigned int wait_ms, struct error *e)
 {
 	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000 };
-	static const char *const places[] = { [LOCK_TABLES] = "", [LOCK_DAEMON] = "/links", [LOCK_MONITOR] = "/monitor" };
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = lock_path(pin_dir, lock);
 	_cleanup_close_ int fd = -1;
 	int taken;
 
-	if (asprintf(&path, "%s%s", pin_dir, places[lock]) < 0)
+	if (!path)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)

@@ -7,9 +7,12 @@
 #ifndef TEAL_LOCK_H
 #define TEAL_LOCK_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 
 #define LOCK_WAIT_MS 5000
+#define LOCK_LOOK_MS 100 /* longer than those who only look hold it */
 
 enum lock {
 	LOCK_TABLES, /* the pin directory itself */
@@ -23,5 +26,8 @@ enum lock {
  * when somebody else holds it.
  */
 int lock_take(const char *pin_dir, enum lock lock, unsigned int wait_ms, struct error *e);
+
+/* Whether somebody holds it.  Looking takes it for an instant, so whoever takes it must be ready to wait LOCK_LOOK_MS. */
+bool lock_is_held(const char *pin_dir, enum lock lock);
 
 #endif
