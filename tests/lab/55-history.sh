@@ -32,14 +32,15 @@ expect "of another service there is none" is "$(teal history web --json | jq '.h
 expect "--limit takes the newest" is "$(teal history --limit 1 --json | jq '.history[].generation')" 2
 
 mv "$LAB_STATE/history.jsonl" "$LAB_STATE/kept"
-mkdir "$LAB_STATE/history.jsonl"
+ln -s nowhere "$LAB_STATE/history.jsonl"
 expect "a history that cannot be written does not stop a switch" \
-	grep -q 'cannot be written (Is a directory), so this switch is missing' <(teal switch echo green --quiet 2>&1)
+	grep -q 'cannot be written (Too many levels of symbolic links), so this switch is missing' <(teal switch echo green --quiet 2>&1)
 expect "which is made" is "$(active_color echo)" green
 expect "and recorded" is "$(jq -r .services.echo.active "$LAB_STATE/state.json")" green
 
-rmdir "$LAB_STATE/history.jsonl"
-mv "$LAB_STATE/kept" "$LAB_STATE/history.jsonl"
+mv -T "$LAB_STATE/kept" "$LAB_STATE/history.jsonl"
+last_is() { is "$(entry 1 '"\(.to) \(.generation)"')" "$1"; }
+expect "and told as soon as it can be" eventually 2 last_is "green 3"
 
 # Killed anywhere, between the slot, the row and the books: the next one finishes it.
 row_color() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r '.[].formatted.value | select(.name == "echo").active'; }

@@ -5,9 +5,12 @@
 #include "unit.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "operation/finish.h"
 #include "operation/guard.h"
+#include "operation/history.h"
 #include "operation/switch.h"
 #include "table/slot.h"
 
@@ -54,16 +57,51 @@ static void row_put(const struct service *s, const struct teal_service_info *row
 	CU_ASSERT_EQUAL(table_put(t, TABLE_service_info, &id, row), 0);
 }
 
-static unsigned int history_length(void)
+/* Of web, an array. */
+static json_t *history_all(void)
 {
 	struct error e = { 0 };
-	unsigned int unread = 0, length;
+	unsigned int unread = 0;
 	json_t *list = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(history_read(tables_state_dir(), "web", 0, &list, &unread, &e), 0);
-	length = (unsigned int)json_array_size(list);
+	return list;
+}
+
+static unsigned int history_length(void)
+{
+	json_t *list = history_all();
+	unsigned int length = (unsigned int)json_array_size(list);
+
 	json_decref(list);
 	return length;
+}
+
+/* Whether its entry number `i` is that generation, with that reason. */
+static void history_expect(size_t i, unsigned int generation, const char *why)
+{
+	json_t *list = history_all();
+	const json_t *entry = json_array_get(list, i);
+	const char *got = json_string_value(json_object_get(entry, "why"));
+
+	ROW_CHECK(json_integer_value(json_object_get(entry, "generation")) == generation && got && !strncmp(got, why, strlen(why)),
+		  "entry %zu is of generation %lld: \"%s\"", i, json_integer_value(json_object_get(entry, "generation")),
+		  got ? got : "none");
+	json_decref(list);
+}
+
+static void web_switch(enum teal_color color, const char *why)
+{
+	const struct switch_request request = { .color = color, .why = why };
+	struct switch_result result;
+	struct error e = { 0 };
+
+	ROW_CHECK(!switch_color(t, tables_state_dir(), &web, &request, &result, &e), "switch: %s", e.text);
+}
+
+static void history_file(char path[SCRATCH_SIZE + 24])
+{
+	snprintf(path, SCRATCH_SIZE + 24, "%s/" HISTORY_FILE, tables_state_dir());
 }
 
 static void what_agrees_is_left_alone(void)
@@ -162,11 +200,125 @@ static void a_canary_that_is_not_in_the_slot_is_none(void)
 	two_end();
 }
 
+/* Killed between books and history: the books know who it was, and why. */
+static void what_the_history_lacks_is_told_once(void)
+{
+	char path[SCRATCH_SIZE + 24];
+
+	two_begin();
+	history_file(path);
+	web_switch(TEAL_GREEN, "release 1");
+	CU_ASSERT_EQUAL(finish().all, 0);
+	CU_ASSERT_EQUAL(history_length(), 1);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	CU_ASSERT_EQUAL(finish().all, 0);
+	CU_ASSERT_EQUAL(history_length(), 1);
+	history_expect(0, 1, "release 1");
+	/* The same by whoever switches next. */
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	web_switch(TEAL_BLUE, "back");
+	CU_ASSERT_EQUAL(history_length(), 2);
+	history_expect(0, 1, "release 1");
+	history_expect(1, 2, "back");
+	/* What has been told leaves the books with the next switch, so an older history that goes is not written anew. */
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	finish();
+	CU_ASSERT_EQUAL(history_length(), 1);
+	two_end();
+}
+
+static void what_cannot_be_told_is_told_later(void)
+{
+	char path[SCRATCH_SIZE + 24];
+	struct told told = { 0 };
+	struct error e = { 0 };
+
+	two_begin();
+	history_file(path);
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	web_switch(TEAL_GREEN, "release 1");
+	CU_ASSERT_NOT_EQUAL(finish_all(t, tables_state_dir(), tell, &told, &e), 0);
+	ROW_CHECK(strstr(e.text, "missing in the history"), "got \"%s\"", e.text);
+	CU_ASSERT_EQUAL(rmdir(path), 0);
+	finish();
+	CU_ASSERT_EQUAL(history_length(), 1);
+	two_end();
+}
+
+/* Without teald: whoever changes the service next covers the traces, and so tells of it before. */
+static void the_next_command_tells_of_a_killed_switch(void)
+{
+	static const char *const clients[] = { "192.0.2.0/24", NULL };
+	static const char killed[] = "the command that switched was killed";
+
+	two_begin();
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	services_find();
+	web_switch(TEAL_BLUE, "back");
+	CU_ASSERT_EQUAL(history_length(), 2);
+	history_expect(0, 1, killed);
+	history_expect(1, 2, "back");
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	services_find();
+	prefixes_set(&web, TEAL_BLUE, clients);
+	CU_ASSERT_EQUAL(history_length(), 3);
+	history_expect(2, 3, killed);
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_BLUE), 0);
+	services_find();
+	canary(5);
+	CU_ASSERT_EQUAL(history_length(), 4);
+	history_expect(3, 4, killed);
+	two_end();
+}
+
+/* The color is active already by the slot: it is only told. */
+static void a_switch_to_where_the_slot_is_finishes_it(void)
+{
+	two_begin();
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	services_find();
+	web_switch(TEAL_GREEN, "again");
+	CU_ASSERT_EQUAL(history_length(), 1);
+	history_expect(0, 1, "the command that switched was killed");
+	CU_ASSERT_EQUAL(booked("web", NULL).generation, 1);
+	CU_ASSERT_EQUAL(row_get(&web).generation, 1);
+	two_end();
+}
+
+/* teal switch web api green, killed before api's turn. */
+static void of_several_those_that_were_reached_stay_switched(void)
+{
+	struct teal_service_info row;
+
+	two_begin();
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	row = row_get(&web);
+	row.active = TEAL_GREEN;
+	row.previous = TEAL_BLUE;
+	row.generation = 1;
+	row_put(&web, &row);
+	CU_ASSERT_EQUAL(finish().switches, 1);
+	CU_ASSERT_EQUAL(web.info.active, TEAL_GREEN);
+	CU_ASSERT_EQUAL(api.info.active, TEAL_BLUE);
+	CU_ASSERT_EQUAL(booked("web", NULL).active, TEAL_GREEN);
+	CU_ASSERT_EQUAL(booked("api", NULL).active, TEAL_BLUE);
+	CU_ASSERT_EQUAL(history_length(), 1);
+	web_switch(web.info.previous, "rollback");
+	CU_ASSERT_EQUAL(booked("web", NULL).active, TEAL_BLUE);
+	CU_ASSERT_EQUAL(history_length(), 2);
+	two_end();
+}
+
 CU_TestInfo finish_tests[] = {
 	{ "what agrees is left alone", what_agrees_is_left_alone },
 	{ "the row follows the slot, and the books the row", the_row_follows_the_slot_and_the_books_the_row },
 	{ "a guarded switch goes on guarded", a_guarded_switch_goes_on_guarded },
 	{ "a row without its books is written down", a_row_without_its_books_is_written_down },
 	{ "a canary that is not in the slot is none", a_canary_that_is_not_in_the_slot_is_none },
+	{ "what the history lacks is told once", what_the_history_lacks_is_told_once },
+	{ "what cannot be told is told later", what_cannot_be_told_is_told_later },
+	{ "the next command tells of a killed switch", the_next_command_tells_of_a_killed_switch },
+	{ "of several, those that were reached stay switched", of_several_those_that_were_reached_stay_switched },
+	{ "a switch to where the slot is finishes it", a_switch_to_where_the_slot_is_finishes_it },
 	CU_TEST_INFO_NULL,
 };

@@ -21,9 +21,12 @@ static void directory_begin(void)
 
 static int append(const char *service, unsigned int generation, const char *why, struct error *e)
 {
-	const struct history_entry entry = { service, TEAL_BLUE, TEAL_GREEN, why, generation, 12 };
+	const struct history_entry entry = { service, TEAL_BLUE, TEAL_GREEN, why, generation, 12, false };
+	char *line = history_line(&entry);
+	int error = history_append(directory, line, e);
 
-	return history_append(directory, &entry, e);
+	free(line);
+	return error;
 }
 
 static json_t *read_all(const char *service, unsigned int limit, unsigned int *ret_unread)
@@ -155,6 +158,33 @@ static void full_files_make_room(void)
 	scratch_remove(directory);
 }
 
+static void a_line_is_found_in_any_file_or_not_at_all(void)
+{
+	const struct history_entry first = { "web", TEAL_BLUE, TEAL_GREEN, "first", 1, 12, true };
+	const struct history_entry last = { "web", TEAL_GREEN, TEAL_BLUE, "last", 2, 12, false };
+	char *lines[] = { history_line(&first), history_line(&last), "{\"at\"" };
+	bool lacks[COUNT(lines)];
+	struct error e = { 0 };
+	unsigned int unread;
+	json_t *list;
+
+	directory_begin();
+	history_lacks(directory, lines, COUNT(lines), lacks);
+	CU_ASSERT_TRUE(lacks[0] && lacks[1] && lacks[2]);
+	CU_ASSERT_EQUAL(history_append(directory, lines[0], &e), 0);
+	CU_ASSERT_EQUAL(truncate(file, HISTORY_FILE_MAX - 1), 0); /* with NULs, as a crash leaves them */
+	CU_ASSERT_EQUAL(history_append(directory, lines[1], &e), 0);
+	history_lacks(directory, lines, COUNT(lines), lacks);
+	CU_ASSERT_TRUE(!lacks[0] && !lacks[1] && lacks[2]);
+	list = read_all(NULL, 0, &unread);
+	CU_ASSERT_TRUE(json_is_null(json_object_get(json_array_get(list, 0), "user")));
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(json_array_get(list, 0), "uid")), -1);
+	json_decref(list);
+	free(lines[0]);
+	free(lines[1]);
+	scratch_remove(directory);
+}
+
 static void what_cannot_be_written_is_told(void)
 {
 	struct error e = { 0 };
@@ -177,6 +207,7 @@ CU_TestInfo history_tests[] = {
 	{ "what is appended is read", what_is_appended_is_read },
 	{ "a torn or a foreign line is left out", a_torn_or_a_foreign_line_is_left_out },
 	{ "full files make room", full_files_make_room },
+	{ "a line is found in any file, or not at all", a_line_is_found_in_any_file_or_not_at_all },
 	{ "what cannot be written is told", what_cannot_be_written_is_told },
 	CU_TEST_INFO_NULL,
 };

@@ -34,6 +34,10 @@ static void who_format(const json_t *entry, char text[3 * CELL_SIZE])
 	const char *sudo = json_string_value(json_object_get(entry, "sudo"));
 	char uid[CELL_SIZE];
 
+	if (json_integer_value(json_object_get(entry, "uid")) < 0) {
+		strcpy(text, "nobody knows");
+		return;
+	}
 	snprintf(uid, sizeof(uid), "uid %lld", (long long)json_integer_value(json_object_get(entry, "uid")));
 	user = user ?: uid;
 	login = login ?: sudo;

@@ -249,7 +249,7 @@ static int plan_record(const char *state_dir, const struct plan *plan, struct er
 	for (unsigned int i = 0; i < plan->begun; i++)
 		if (!plan->wishes[i].record)
 			unknown[count++] = plan->wishes[i].service;
-	return count ? switch_record_all(state_dir, unknown, count, e) : 0;
+	return count ? switch_record_all(state_dir, unknown, NULL, count, e) : 0;
 }
 
 /* All services together take the steps that wait: for a grace period, for the disk.  One that fails keeps the later ones back. */

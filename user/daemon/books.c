@@ -10,6 +10,7 @@
 #include "daemon/log.h"
 #include "operation/finish.h"
 #include "operation/lock.h"
+#include "operation/untold.h"
 #include "table/service.h"
 
 #define LOOK_MS 800
@@ -66,6 +67,7 @@ static bool all_agree(struct books *b, const struct teal_service_info *rows, __u
 		return agree;
 	if (record_read(b->state_dir, &record, &ignored))
 		return false;
+	agree = untold_is_empty(b->state_dir, record);
 	record_sort(record);
 	for (__u32 id = 0; id < count && agree; id++)
 		agree = !b->seen[id].table || finish_is_recorded(&rows[id], record_find_sorted(record, rows[id].name));
@@ -84,6 +86,16 @@ static void tell(void *argument, const struct service *s, enum teal_color from, 
 			    color_name(s->info.active));
 }
 
+bool books_finish(const struct tables *t, const char *state_dir, bool tell_failure)
+{
+	struct error e = {};
+	const bool done = !finish_all(t, state_dir, tell, NULL, &e);
+
+	if (!done && tell_failure)
+		log_error("slots, books and history do not agree, and that cannot be mended now: %s", e.text);
+	return done;
+}
+
 /* Returns whether it is done; not while somebody holds the lock: whoever switches just now finishes that himself. */
 static bool finish(struct books *b)
 {
@@ -92,14 +104,8 @@ static bool finish(struct books *b)
 
 	if (lock < 0)
 		return false;
-	if (!finish_all(b->tables, b->state_dir, tell, NULL, &e)) {
-		b->failed = false;
-		return true;
-	}
-	if (!b->failed)
-		log_error("slots and books do not agree, and that cannot be mended now: %s", e.text);
-	b->failed = true;
-	return false;
+	b->failed = !books_finish(b->tables, b->state_dir, !b->failed);
+	return !b->failed;
 }
 
 static void look(uv_timer_t *timer)

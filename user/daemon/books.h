@@ -9,6 +9,9 @@
 
 struct books;
 
+/* Finishes, and tells the log.  For whoever holds LOCK_TABLES and is about to change tables or books.  Returns whether it is done. */
+bool books_finish(const struct tables *t, const char *state_dir, bool tell_failure);
+
 /* Looks at once, then again and again.  Keeps its arguments.  Returns 0 or -ENOMEM. */
 int books_new(uv_loop_t *loop, const struct tables *t, const char *state_dir, struct books **ret);
 

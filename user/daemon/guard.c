@@ -230,8 +230,8 @@ static void pass(struct guards *g, struct watch *watch)
 	__u32 id = watch->id;
 	int error = lock < 0 ? lock : service_find(g->tables, watch->guard.service, &s, &e);
 
-	if (!error && s.info.generation != watch->guard.generation)
-		return;
+	if (!error && (s.info.generation != watch->guard.generation || s.info.active != watch->guard.color))
+		return; /* somebody is just switching, or was killed doing so */
 	if (!error)
 		outcome_write(g, &watch->guard, GUARD_PASSED, "");
 	s.info.guard_until = 0;

@@ -71,8 +71,10 @@ static void daemon_reload(uv_signal_t *signal, int number)
 		error = daemon_check_host(config, &e);
 	if (!error)
 		error = lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, &e);
-	if (error >= 0)
+	if (error >= 0) {
+		books_finish(d->tables, d->state_dir, true);
 		error = daemon_apply(d, config, &e);
+	}
 	if (error < 0) {
 		log_error("%s; what was running before runs on", e.text);
 		config_free(config);
@@ -243,8 +245,10 @@ static int daemon_start(struct daemon *d, struct error *e)
 		error = load(d->pin_dir, d->config, &d->attach.bpf, e);
 	if (!error)
 		error = tables_open(d->pin_dir, &d->tables, e) ?: index_mend(d->tables, e);
-	if (!error)
+	if (!error) {
+		books_finish(d->tables, d->state_dir, true);
 		error = daemon_apply(d, d->config, e);
+	}
 	if (!error && d->attach.missing == d->config->device_count)
 		error = error_set(e, EXIT_FAILED, ENODEV, "none of the devices is there: see 'ip -brief link'");
 	if (!error && sweep_new(d->attach.bpf, &d->sweep))

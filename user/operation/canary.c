@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "operation/finish.h"
 #include "operation/reset.h"
 #include "operation/switch.h"
 #include "table/slot.h"
@@ -136,7 +137,8 @@ static int canary_change(const struct tables *t, const char *state_dir, struct s
 int canary_set(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color,
 	       unsigned int percent, bool force, struct error *e)
 {
-	struct teal_service_info info = s->info;
+	struct teal_service_info info;
+	struct error unwritten = {};
 	int error;
 
 	if (color == s->info.active)
@@ -147,9 +149,12 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 	if (!error)
 		error = record_check(state_dir, e);
 	if (!error)
+		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+	if (!error)
 		error = reset_clear(t, s, color, e);
 	if (error || (s->info.canary == color && s->info.canary_percent == percent))
 		return error;
+	info = s->info;
 	info.canary = color;
 	info.canary_percent = (__u8)percent;
 	return canary_change(t, state_dir, s, &info, e);
@@ -157,14 +162,18 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 
 int canary_end(const struct tables *t, const char *state_dir, struct service *s, struct error *e)
 {
-	struct teal_service_info info = s->info;
+	struct teal_service_info info;
+	struct error unwritten = {};
 	int error;
 
 	if (s->info.canary == TEAL_NO_COLOR)
 		return 0;
 	error = record_check(state_dir, e);
+	if (!error)
+		error = finish_services(t, state_dir, s, 1, &unwritten, e);
 	if (error)
 		return error;
+	info = s->info;
 	info.canary = TEAL_NO_COLOR;
 	info.canary_percent = 0;
 	return canary_change(t, state_dir, s, &info, e);

@@ -8,9 +8,10 @@
 #include "common/cleanup.h"
 #include "operation/guard.h"
 #include "operation/switch.h"
+#include "operation/untold.h"
 #include "table/slot.h"
 
-#define WHY "the command that switched was killed before it could write this down: teald has done so"
+#define WHY "the command that switched was killed before it could write down who it was, and why"
 
 bool finish_is_recorded(const struct teal_service_info *row, const struct record_service *entry)
 {
@@ -56,16 +57,16 @@ static int row_finish(const struct tables *t, const char *state_dir, struct serv
 	return table_put(t, TABLE_service_info, &id, &s->info);
 }
 
-/* A service that was left, beside what the books said of it. */
+/* A service that was left. */
 struct left {
 	struct service *service;
-	enum teal_color from;
-	bool switched;
+	enum teal_color from; /* as the history has it */
+	bool switched;	      /* since the books were written */
 };
 
-/* Whether it was left, and then its row is finished and its entry made. */
-static int service_finish(const struct tables *t, const char *state_dir, struct service *s, struct record *record,
-			  struct left *left, bool *ret_left, struct error *e)
+/* Whether it was left, and then its row is finished. */
+static int row_check(const struct tables *t, const char *state_dir, struct service *s, struct record *record,
+		     struct left *left, bool *ret_left, struct error *e)
 {
 	const struct record_service *entry;
 	struct teal_service_info row;
@@ -85,57 +86,90 @@ static int service_finish(const struct tables *t, const char *state_dir, struct 
 	left->service = s;
 	left->switched = entry && s->info.generation > entry->generation;
 	left->from = entry && entry->active != s->info.active ? entry->active : color_other(s->info.active);
-	return switch_entry(record, s) ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	return 0;
 }
 
-static int service_tell(const struct tables *t, const char *state_dir, const struct left *left, struct error *e)
+/* Its entry in the books, and with that what the history is to say. */
+static int entry_finish(const struct tables *t, const struct left *left, struct record *record, struct error *e)
 {
 	const struct service *s = left->service;
-	struct history_entry entry = {
-		.service = s->info.name, .from = left->from, .to = s->info.active, .why = WHY, .generation = s->info.generation
-	};
-	int error = left->switched ? color_flows(t, s->id, left->from, &entry.connections, e) : 0;
+	struct history_entry line = { .service = s->info.name, .from = left->from, .to = s->info.active, .why = WHY,
+				      .generation = s->info.generation, .by_nobody = true };
+	struct record_service *entry = switch_entry(record, s);
+	int error = left->switched ? color_flows(t, s->id, left->from, &line.connections, e) : 0;
 
-	return error || !left->switched ? error : history_append(state_dir, &entry, e);
+	if (error || (entry && !left->switched))
+		return error;
+	if (entry) {
+		free(entry->untold);
+		entry->untold = history_line(&line);
+	}
+	return entry && entry->untold ? 0 : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 }
 
-/* Durable in the books already: a history that cannot be written keeps nobody else out of it. */
-static int services_tell(const struct tables *t, const char *state_dir, const struct left *left, unsigned int count,
-			 finish_tell *tell, void *argument, struct error *e)
+/* Rows, then books, then history. */
+static int left_finish(const struct tables *t, const char *state_dir, struct service *list, unsigned int count,
+		       struct record *record, struct left *left, unsigned int *ret_used, struct error *unwritten,
+		       struct error *e)
 {
+	unsigned int used = 0;
 	int error = 0;
 
-	for (unsigned int i = 0; i < count; i++) {
-		int told = service_tell(t, state_dir, &left[i], e);
+	for (unsigned int i = 0; i < count && !error; i++) {
+		bool is_left = false;
 
-		error = error ?: told;
-		tell(argument, left[i].service, left[i].from, left[i].switched);
+		error = row_check(t, state_dir, &list[i], record, &left[used], &is_left, e);
+		used += is_left;
 	}
+	untold_tell(state_dir, record, unwritten);
+	for (unsigned int i = 0; i < used && !error; i++)
+		error = entry_finish(t, &left[i], record, e);
+	if (!error && used)
+		error = record_check(state_dir, e) ?: record_write(state_dir, record, e);
+	if (error)
+		return error;
+	*ret_used = used;
+	untold_tell(state_dir, record, unwritten);
+	return 0;
+}
+
+static int finish(const struct tables *t, const char *state_dir, struct service *list, unsigned int count,
+		  finish_tell *tell, void *argument, struct error *unwritten, struct error *e)
+{
+	_cleanup_free_ struct left *left = calloc(count + 1, sizeof(*left));
+	struct record *record = NULL;
+	unsigned int used = 0;
+	int error;
+
+	if (!left)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	error = record_read(state_dir, &record, e);
+	if (!error)
+		error = left_finish(t, state_dir, list, count, record, left, &used, unwritten, e);
+	for (unsigned int i = 0; i < used && tell; i++)
+		tell(argument, left[i].service, left[i].from, left[i].switched);
+	record_free(record);
 	return error;
+}
+
+int finish_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+		    struct error *unwritten, struct error *e)
+{
+	return finish(t, state_dir, services, count, NULL, NULL, unwritten, e);
 }
 
 int finish_all(const struct tables *t, const char *state_dir, finish_tell *tell, void *argument, struct error *e)
 {
 	_cleanup_free_ struct service *list = NULL;
-	_cleanup_free_ struct left *left = NULL;
-	struct record *record = NULL;
-	unsigned int count = 0, used = 0;
+	struct error unwritten = {};
+	unsigned int count = 0;
 	int error = service_list(t, &list, &count, e);
 
-	if (error)
-		return error;
-	left = calloc(count + 1, sizeof(*left));
-	if (!left)
-		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = record_read(state_dir, &record, e);
-	for (unsigned int i = 0; i < count && !error; i++) {
-		bool is_left = false;
-
-		error = service_finish(t, state_dir, &list[i], record, &left[used], &is_left, e);
-		used += is_left;
+	if (!error)
+		error = finish(t, state_dir, list, count, tell, argument, &unwritten, e);
+	if (!error && unwritten.text[0]) {
+		*e = unwritten;
+		error = -EIO;
 	}
-	if (!error && used)
-		error = record_check(state_dir, e) ?: record_write(state_dir, record, e);
-	record_free(record);
-	return error ?: services_tell(t, state_dir, left, used, tell, argument, e);
+	return error;
 }

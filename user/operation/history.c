@@ -46,13 +46,12 @@ static json_t *sudo_name(void)
 
 /* Writing */
 
-static char *entry_line(const struct history_entry *entry)
+char *history_line(const struct history_entry *entry)
 {
 	char at[32] = "", why[HISTORY_WHY_SIZE];
 	time_t now = time(NULL);
 	struct tm tm;
-	_cleanup_free_ char *text = NULL;
-	char *line;
+	char *text;
 	json_t *json;
 
 	if (gmtime_r(&now, &tm))
@@ -62,9 +61,11 @@ static char *entry_line(const struct history_entry *entry)
 			 (json_int_t)entry->generation, "connections", (json_int_t)entry->connections, "uid",
 			 (json_int_t)getuid(), "user", user_name(getuid()), "login", login_name(), "sudo", sudo_name(),
 			 "why", text_clean(entry->why ? entry->why : "", why, sizeof(why)));
+	if (json && entry->by_nobody)
+		json_object_update_new(json, json_pack("{s:i, s:n, s:n, s:n}", "uid", -1, "user", "login", "sudo"));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
-	return text && asprintf(&line, "%s\n", text) >= 0 ? line : NULL;
+	return text;
 }
 
 /* history.jsonl.3 goes, .2 becomes .3, and so on.  Returns 0 or a negative errno. */
@@ -104,7 +105,7 @@ static bool is_torn(int fd, off_t size)
 static int line_append(int fd, off_t size, const char *line)
 {
 	_cleanup_free_ char *whole = NULL;
-	ssize_t length = asprintf(&whole, "%s%s", is_torn(fd, size) ? "\n" : "", line), written;
+	ssize_t length = asprintf(&whole, "%s%s\n", is_torn(fd, size) ? "\n" : "", line), written;
 	int error;
 
 	if (length < 0) {
@@ -123,13 +124,13 @@ static int line_write(const char *state_dir, const char *line)
 {
 	_cleanup_close_ int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd = -1;
-	struct stat status;
+	struct stat status = {};
 	int error;
 
 	if (dir < 0)
 		return -errno;
 	fd = file_open(dir, &status);
-	if (fd >= 0 && status.st_size && (size_t)status.st_size + strlen(line) > HISTORY_FILE_MAX) {
+	if (fd >= 0 && status.st_size && (size_t)status.st_size + strlen(line) >= HISTORY_FILE_MAX) {
 		close_p(&fd);
 		error = files_rotate(dir);
 		fd = error ?: file_open(dir, &status);
@@ -142,17 +143,73 @@ static int line_write(const char *state_dir, const char *line)
 	return error;
 }
 
-int history_append(const char *state_dir, const struct history_entry *entry, struct error *e)
+int history_append(const char *state_dir, const char *line, struct error *e)
 {
-	_cleanup_free_ char *line = entry_line(entry);
-	int error = line ? line_write(state_dir, line) : -ENOMEM;
+	int error = line_write(state_dir, line);
 
 	if (error)
 		return error_set(e, EXIT_FAILED, -error,
 				 "%s/" HISTORY_FILE " cannot be written (%s), so this switch is missing in the history: mend "
-				 "that before the next one",
+				 "that before the next one, and it is written then",
 				 state_dir, strerror(-error));
 	return 0;
+}
+
+/* Looking for lines */
+
+/* A whole file.  NULL: it cannot be read. */
+static char *file_text(int dir, const char *name, size_t *ret_size)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+	char *text = fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode) ? NULL : malloc((size_t)status.st_size + 1);
+	ssize_t size = text ? read(fd, text, (size_t)status.st_size) : -1;
+
+	if (size < 0) {
+		free(text);
+		return NULL;
+	}
+	*ret_size = (size_t)size;
+	return text;
+}
+
+/* From the end on: what is looked for was written a moment ago.  A crash may have left it without its newline. */
+static bool text_has(const char *text, size_t size, const char *line)
+{
+	const size_t length = strlen(line);
+
+	while (size) {
+		const char *before = memrchr(text, '\n', size - 1);
+		const char *begins = before ? before + 1 : text;
+		const size_t there = size - (size_t)(begins - text);
+
+		if ((there == length || there == length + 1) && !memcmp(begins, line, length))
+			return true;
+		size = (size_t)(begins - text);
+	}
+	return false;
+}
+
+void history_lacks(const char *state_dir, char *const *lines, unsigned int count, bool *ret_lacks)
+{
+	_cleanup_close_ int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned int lacking = count;
+	char name[40];
+
+	memset(ret_lacks, true, count * sizeof(*ret_lacks));
+	for (int i = 0; i <= HISTORY_KEPT && dir >= 0 && lacking; i++) {
+		_cleanup_free_ char *text = NULL;
+		size_t size;
+
+		snprintf(name, sizeof(name), i ? HISTORY_FILE ".%d" : HISTORY_FILE, i);
+		text = file_text(dir, name, &size);
+		for (unsigned int n = 0; text && n < count; n++) {
+			if (!ret_lacks[n] || !text_has(text, size, lines[n]))
+				continue;
+			ret_lacks[n] = false;
+			lacking--;
+		}
+	}
 }
 
 /* Reading */

@@ -22,13 +22,20 @@ struct history_entry {
 	const char *why; /* whatever somebody wrote; NULL: they wrote nothing */
 	__u32 generation;
 	__u64 connections; /* live on `from` at that moment */
+	bool by_nobody;	   /* whoever switched was killed: we only tell of it */
 };
 
+/* The line that tells of it, with the time and with who runs this process.  To be freed; NULL when memory is out. */
+char *history_line(const struct history_entry *entry);
+
 /*
- * Appends an entry with the time and with who runs this process, and returns once it is durable.  The caller holds
- * LOCK_TABLES.  Returns 0, or a negative errno with a sentence; then the file is as it was.
+ * Appends a line, and returns once it is durable.  The caller holds LOCK_TABLES.
+ * Returns 0, or a negative errno with a sentence; then the file is as it was.
  */
-int history_append(const char *state_dir, const struct history_entry *entry, struct error *e);
+int history_append(const char *state_dir, const char *line, struct error *e);
+
+/* Of each of these lines, whether the history lacks it.  A file that cannot be read has none. */
+void history_lacks(const char *state_dir, char *const *lines, unsigned int count, bool *ret_lacks);
 
 /*
  * The entries, oldest first, as an array; a missing file is an empty history.

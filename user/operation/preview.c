@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "operation/finish.h"
 #include "operation/reset.h"
 #include "operation/services.h"
 #include "operation/switch.h"
@@ -214,16 +215,20 @@ int preview_set(const struct tables *t, const char *state_dir, struct service *s
 		const struct prefix *from, unsigned int count, bool force, struct error *e)
 {
 	_cleanup_free_ struct prefix *before = NULL;
-	struct service changed = *s;
+	struct error unwritten = {};
+	struct service changed;
 	unsigned int known = 0;
 	int error = preview_check(t, state_dir, s, color, from, count, force, e);
 
+	if (!error)
+		error = finish_services(t, state_dir, s, 1, &unwritten, e);
 	if (!error)
 		error = preview_get(t, s->id, &before, &known, e);
 	if (!error)
 		error = reset_clear(t, s, color, e);
 	if (error)
 		return error;
+	changed = *s;
 	error = preview_write(t, &changed, color, from, count);
 	if (error)
 		error = error_set(e, EXIT_FAILED, -error, "cannot write the preview of %s: %s; it is what it was",
@@ -239,14 +244,18 @@ int preview_set(const struct tables *t, const char *state_dir, struct service *s
 
 int preview_end(const struct tables *t, const char *state_dir, struct service *s, struct error *e)
 {
-	struct service changed = *s;
+	struct error unwritten = {};
+	struct service changed;
 	int error;
 
 	if (s->info.preview == TEAL_NO_COLOR)
 		return 0;
 	error = record_check(state_dir, e);
+	if (!error)
+		error = finish_services(t, state_dir, s, 1, &unwritten, e);
 	if (error)
 		return error;
+	changed = *s;
 	error = preview_forget(t, s);
 	if (error)
 		return error_set(e, EXIT_FAILED, -error, "cannot end the preview of %s: %s", s->info.name,

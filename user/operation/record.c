@@ -92,15 +92,17 @@ static const char *backends_read(const json_t *list, struct record_service *serv
 static const char *service_read(const char *name, json_t *json, struct record_service *service, json_error_t *problem)
 {
 	const char *active, *wrong;
-	json_t *previous, *blue = NULL, *green = NULL, *canary = NULL, *preview = NULL;
+	json_t *previous, *blue = NULL, *green = NULL, *canary = NULL, *preview = NULL,
+	       *history = NULL;
 	json_int_t generation, switched_at;
 
 	if (!*name || strlen(name) >= sizeof(service->name))
 		return "no service can have that name";
 	strcpy(service->name, name);
-	if (json_unpack_ex(json, problem, 0, "{s:s, s:o, s:I, s:I, s?o, s?o, s?o, s?o !}", "active", &active,
+	if (json_unpack_ex(json, problem, 0, "{s:s, s:o, s:I, s:I, s?o, s?o, s?o, s?o, s?o !}", "active", &active,
 			   "previous", &previous, "generation", &generation, "switched_at", &switched_at, "blue", &blue,
-			   "green", &green, "canary", &canary, "preview", &preview))
+			   "green", &green, "canary", &canary, "preview", &preview, "history",
+			   &history))
 		return problem->text;
 	if (color_parse(active, &service->active))
 		return "active must be blue or green";
@@ -112,7 +114,7 @@ static const char *service_read(const char *name, json_t *json, struct record_se
 		return "a number is out of range";
 	service->generation = (__u32)generation;
 	service->switched_at = (__u64)switched_at;
-	wrong = record_extra_read(canary, preview, service);
+	wrong = record_extra_read(canary, preview, history, service);
 	if (!wrong)
 		wrong = backends_read(blue, service, TEAL_BLUE);
 	return wrong ? wrong : backends_read(green, service, TEAL_GREEN);

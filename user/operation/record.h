@@ -31,6 +31,7 @@ struct record_service {
 		struct prefix *from;
 		unsigned int count;
 	} preview;
+	char *untold; /* the history's line of its last switch, which the history may still lack; NULL: it has that */
 };
 
 struct record {

@@ -58,6 +58,7 @@ static void service_free(struct record_service *service)
 	for (enum teal_color color = TEAL_BLUE; color < TEAL_COLORS; color++)
 		free(service->colors[color].backends);
 	free(service->preview.from);
+	free(service->untold);
 }
 
 void record_remove(struct record *record, const char *name)

@@ -38,14 +38,26 @@ static const char *preview_read(const json_t *json, struct record_service *servi
 	return NULL;
 }
 
-const char *record_extra_read(const json_t *canary, const json_t *preview, struct record_service *service)
+/* An object in the books, so that people can read it; a line in the history. */
+static const char *history_line_read(const json_t *history, struct record_service *service)
+{
+	if (!json_is_object(history))
+		return "history must be an entry of the history";
+	service->untold = json_dumps(history, JSON_COMPACT);
+	return service->untold ? NULL : "out of memory";
+}
+
+const char *record_extra_read(const json_t *canary, const json_t *preview, const json_t *history,
+			      struct record_service *service)
 {
 	const char *wrong = NULL;
 
 	service->canary = service->preview.color = TEAL_NO_COLOR;
 	if (canary)
 		wrong = canary_read(canary, service);
-	return wrong || !preview ? wrong : preview_read(preview, service);
+	if (!wrong && preview)
+		wrong = preview_read(preview, service);
+	return wrong || !history ? wrong : history_line_read(history, service);
 }
 
 static json_t *prefixes_json(const struct prefix *from, unsigned int count)
@@ -74,5 +86,7 @@ int record_extra_write(const struct record_service *service, json_t *json)
 		error = json_object_set_new(json, "preview",
 					    json_pack("{s:s, s:o}", "color", color_name(service->preview.color), "from",
 						      prefixes_json(service->preview.from, service->preview.count)));
+	if (!error && service->untold)
+		error = json_object_set_new(json, "history", json_loads(service->untold, 0, NULL));
 	return error;
 }

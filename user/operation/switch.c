@@ -7,9 +7,11 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "operation/finish.h"
 #include "operation/health.h"
 #include "operation/history.h"
 #include "operation/reset.h"
+#include "operation/untold.h"
 #include "table/slot.h"
 
 int switch_check(const struct tables *t, const struct service *s, enum teal_color color, bool force, struct error *e)
@@ -55,16 +57,33 @@ struct record_service *switch_entry(struct record *record, const struct service 
 	return entry;
 }
 
-/* All of them in one file, written once. */
-int switch_record_all(const char *state_dir, const struct service *services, unsigned int count, struct error *e)
+static int entry_write(struct record *record, const struct service *s, const char *line)
 {
+	struct record_service *entry = switch_entry(record, s);
+	char *copy = entry && line ? strdup(line) : NULL;
+
+	if (!entry || (line && !copy))
+		return -ENOMEM;
+	if (line) {
+		free(entry->untold);
+		entry->untold = copy;
+	}
+	return 0;
+}
+
+/* All of them in one file, written once. */
+int switch_record_all(const char *state_dir, const struct service *services, char *const *lines, unsigned int count,
+		      struct error *e)
+{
+	struct error untold = {};
 	struct record *record;
 	int error = record_read(state_dir, &record, e);
 
 	if (error)
 		return error;
+	untold_tell(state_dir, record, &untold); /* what cannot be told now stays in the books */
 	for (unsigned int i = 0; i < count && !error; i++)
-		if (!switch_entry(record, &services[i]))
+		if (entry_write(record, &services[i], lines ? lines[i] : NULL))
 			error = error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	if (!error)
 		error = record_write(state_dir, record, e);
@@ -74,7 +93,7 @@ int switch_record_all(const char *state_dir, const struct service *services, uns
 
 int switch_record(const char *state_dir, const struct service *s, struct error *e)
 {
-	return switch_record_all(state_dir, s, 1, e);
+	return switch_record_all(state_dir, s, NULL, 1, e);
 }
 
 /* The step itself, then the row that people read.  A switch that only ends a canary does not count as one. */
@@ -104,29 +123,6 @@ static int switch_tables(const struct tables *t, struct service *s, const struct
 		return error_set(e, EXIT_FAILED, -error, "cannot write the row of %s in service_info: %s; nothing was changed",
 				 s->info.name, strerror(-error));
 	return 0;
-}
-
-/* Whether slot and row say that color: a switch that was killed between the two left them apart. */
-static bool is_switched(const struct tables *t, const struct service *s, unsigned int table, enum teal_color color)
-{
-	struct teal_service_info row;
-	__u32 id = s->id;
-
-	return table == (unsigned int)color && !table_get(t, TABLE_service_info, &id, &row) && row.active == color;
-}
-
-/* The same of the books. */
-static bool is_recorded(const char *state_dir, const struct service *s)
-{
-	struct record *record = NULL;
-	struct error ignored = {};
-	const struct record_service *entry =
-		record_read(state_dir, &record, &ignored) ? NULL : record_find(record, s->info.name);
-	bool recorded = entry && entry->active == s->info.active && entry->generation == s->info.generation &&
-			entry->canary == s->info.canary;
-
-	record_free(record);
-	return recorded;
 }
 
 /* What a service was before it was touched. */
@@ -167,7 +163,7 @@ static void services_undo(const struct tables *t, const struct before *before, u
 }
 
 /* Swaps every slot that has to be.  The order of service_info and slot is that of a single switch. */
-static int services_swap(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+static int services_swap(const struct tables *t, struct service *services, unsigned int count,
 			 const struct switch_request *request, struct before *before, bool *ret_changed, struct error *e)
 {
 	int error = 0;
@@ -178,10 +174,8 @@ static int services_swap(const struct tables *t, const char *state_dir, struct s
 		before[i] = (struct before){ .service = *s, .table = SLOT_TABLES };
 		slot_recover(t, s->id, s->info.name);
 		slot_find(t, s->id, s->info.name, &before[i].table);
-		if (is_switched(t, s, before[i].table, request->color)) {
-			*ret_changed |= !is_recorded(state_dir, s);
+		if (s->info.active == request->color && before[i].table == (unsigned int)request->color)
 			continue;
-		}
 		error = reset_clear(t, s, request->color, e);
 		if (error)
 			break;
@@ -206,60 +200,81 @@ static int services_check(const struct tables *t, const char *state_dir, const s
 	return error ?: record_check(state_dir, e);
 }
 
-/* Durable in the books already, so that a history that cannot be written is only told of. */
-static void switch_tell(const char *state_dir, const struct service *s, const char *why, struct switch_result *result)
+/* What is to be said of them: results and, of those that were switched, the history's lines. */
+static int results_make(const struct tables *t, const struct service *services, unsigned int count,
+			const struct switch_request *request, const struct before *before, struct switch_result *ret,
+			char **lines, struct error *e)
 {
-	const struct history_entry entry = {
-		.service = s->info.name,
-		.from = result->from == result->to ? color_other(result->to) : result->from,
-		.to = result->to,
-		.why = why,
-		.generation = result->generation,
-		.connections = result->draining,
-	};
+	for (unsigned int i = 0; i < count; i++) {
+		const struct service *s = &services[i], *was = &before[i].service;
+		struct history_entry entry = { .service = s->info.name, .to = request->color, .why = request->why,
+					       .generation = s->info.generation };
+		int error;
 
-	history_append(state_dir, &entry, &result->unwritten);
+		ret[i] = (struct switch_result){ .from = was->info.active, .to = request->color,
+						 .canary = was->info.canary, .generation = s->info.generation };
+		entry.from = ret[i].from == ret[i].to ? color_other(ret[i].to) : ret[i].from;
+		error = ret[i].from == ret[i].to ? 0 : color_flows(t, s->id, ret[i].from, &ret[i].draining, e);
+		if (error)
+			return error;
+		if (was->info.generation == s->info.generation)
+			continue;
+		entry.connections = ret[i].draining;
+		lines[i] = history_line(&entry);
+		if (!lines[i])
+			return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	}
+	return 0;
 }
 
-static int services_switch(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-			   const struct switch_request *request, struct switch_result *ret, struct error *e)
+/* All that can be undone: slots, rows and books. */
+static int services_put(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+			const struct switch_request *request, struct switch_result *ret, char **lines, struct error *e)
 {
-	enum teal_color color = request->color;
 	_cleanup_free_ struct before *before = calloc(count, sizeof(*before));
-	__u64 began = table_clock();
 	bool changed = false;
 	int error;
 
 	if (!before)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	error = services_check(t, state_dir, services, count, color, request->force, e);
-	if (error)
-		return error;
-	error = services_swap(t, state_dir, services, count, request, before, &changed, e);
+	error = services_swap(t, services, count, request, before, &changed, e);
+	if (!error)
+		error = results_make(t, services, count, request, before, ret, lines, e);
 	if (!error && changed)
-		error = switch_record_all(state_dir, services, count, e);
-	if (error) {
-		services_undo(t, before, count, e);
-		for (unsigned int i = 0; i < count; i++)
-			if (before[i].touched)
-				services[i] = before[i].service;
-		return error;
-	}
-	for (unsigned int i = 0; i < count && !error; i++) {
-		struct service *s = &services[i];
+		error = switch_record_all(state_dir, services, lines, count, e);
+	if (!error)
+		return 0;
+	services_undo(t, before, count, e);
+	for (unsigned int i = 0; i < count; i++)
+		if (before[i].touched)
+			services[i] = before[i].service;
+	return error;
+}
 
-		ret[i] = (struct switch_result){ .from = before[i].service.info.active,
-						 .to = color,
-						 .canary = before[i].service.info.canary,
-						 .generation = s->info.generation };
-		slot_table_remove(t, s->info.name, SLOT_CANARY); /* of no use any more, and of no harm */
-		if (ret[i].from != color)
-			error = color_flows(t, s->id, ret[i].from, &ret[i].draining, e);
-		if (before[i].service.info.generation != s->info.generation)
-			switch_tell(state_dir, s, request->why, &ret[i]);
+static int services_switch(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
+			   const struct switch_request *request, struct switch_result *ret, struct error *e)
+{
+	char **lines = calloc(count + 1, sizeof(*lines));
+	struct error unwritten = {};
+	__u64 began = table_clock();
+	int error;
+
+	if (!lines)
+		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
+	error = services_check(t, state_dir, services, count, request->color, request->force, e);
+	if (!error)
+		error = finish_services(t, state_dir, services, count, &unwritten, e);
+	if (!error)
+		error = services_put(t, state_dir, services, count, request, ret, lines, e);
+	for (unsigned int i = 0; i < count && !error; i++) {
+		slot_table_remove(t, services[i].info.name, SLOT_CANARY); /* of no use any more, and of no harm */
+		if (lines[i])
+			history_append(state_dir, lines[i], &ret[i].unwritten);
+		ret[i].milliseconds = (table_clock() - began) / 1e6;
 	}
 	for (unsigned int i = 0; i < count; i++)
-		ret[i].milliseconds = (table_clock() - began) / 1e6;
+		free(lines[i]);
+	free(lines);
 	return error;
 }
 

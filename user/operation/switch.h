@@ -31,7 +31,7 @@ int switch_check(const struct tables *t, const struct service *s, enum teal_colo
 
 /*
  * Sends the new flows of a service to a color, in one step, records it for the next boot, and writes it into the history.
- * A step that was killed in its midst is finished.  A history that cannot be written is told of and stops nothing.
+ * One that was killed in its midst is finished first.  A history that cannot be written is told of and stops nothing.
  * Returns 0, or a negative errno with a sentence.  Refused (EXIT_REFUSED) before anything changes if the color has no
  * usable backend or the books cannot be written.
  */
@@ -52,7 +52,11 @@ struct record_service *switch_entry(struct record *record, const struct service 
 /* Writes that into the books.  Returns 0 or a negative errno with a sentence. */
 int switch_record(const char *state_dir, const struct service *s, struct error *e);
 
-/* The same of several services, in one writing. */
-int switch_record_all(const char *state_dir, const struct service *services, unsigned int count, struct error *e);
+/*
+ * The same of several services, in one writing.
+ * @lines  of each that was switched the history's line, which the books keep until the history has it; else NULL
+ */
+int switch_record_all(const char *state_dir, const struct service *services, char *const *lines, unsigned int count,
+		      struct error *e);
 
 #endif
