@@ -48,8 +48,8 @@ _Static_assert(sizeof(struct teal_handshakes) == 192, "map ABI");
 
 /* checks: what the last health checks of a backend said, for people.  Writer: health. */
 struct teal_check {
-	__u64 checked_at; /* seconds since 1970, 0: never */
-	__u64 changed_at; /* when its health became what it is */
+	__u64 checked_at; /* monotonic seconds at which the last check began, 0: never */
+	__u64 changed_at; /* seconds since 1970: when its health became what it is */
 	__u32 latency;	  /* us, of the last good one */
 	__u16 successes, failures; /* in a row */
 	char reason[TEAL_REASON_SIZE]; /* why the last one failed, in words; empty: it did not */

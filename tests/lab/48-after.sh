@@ -39,6 +39,24 @@ expect "of two services" eval 'teal switch web echo blue --guard 1m --json | jq 
 expect "each has its guard" is "$(guarded web) $(guarded echo)" "60 null"
 expect "but who was there already" is "$(teal switch echo blue --guard 1m --json | jq .guarded_for)" null
 
+# --- the command that is told of a rollback has its time ---
+
+on_rollback="sh -c 'echo \$\$ >$LAB_DIR/told; sleep 300 & echo \$! >>$LAB_DIR/told; wait'"
+is_gone() { # neither of them is there any more
+	local pid
+	while read -r pid; do ! kill -0 "$pid" 2>/dev/null || return 1; done <"$LAB_DIR/told"
+}
+teal deploy web --guard 1m --timeout 2s --force --on-rollback "$on_rollback" --quiet 2>/dev/null &
+deploying=$!
+expect "a deployment with a guard" eventually 5 eval 'is "$(active_color web)" green'
+teal backends web green 10.0.2.11:9 --quiet
+knock 30
+expect "is rolled back" exits 3 wait $deploying
+expect "its command runs" eventually 5 test -s "$LAB_DIR/told"
+expect "and is ended after the time of --timeout, with its children" eventually 5 is_gone
+expect "which the log says" grep -q 'the command of --on-rollback was not done after 2 s and is ended' "$LAB_DIR/teald.log"
+teal backends web green 10.0.2.11:8080 10.0.2.12:8080 --quiet
+
 # --- a drain whose color gets the traffic back ---
 
 load_begin echo --long 20 --rate 0 --seconds 60

@@ -64,8 +64,22 @@ teal switch web blue --guard 2s --quiet
 clock_set -2d
 expect "the day before: a guard ends in time" eventually 5 eval 'is "$(outcome web)" passed'
 expect "the day before: so does a deployment with one" teal deploy web --guard 2s --quiet
+# A deployment waits for a check that is newer than the release, whatever the clock says.
 clock_set +0
+teal backends web blue 10.0.1.11:9 --quiet # where nobody listens
+teal deploy web --timeout 15s --json >"$LAB_DIR/deploy" 2>/dev/null &
+deploying=$!
+sleep 1
+clock_set -1d
+sleep 0.5
+teal backends web blue 10.0.1.11:8080 10.0.1.12:8080 --quiet
+expect "a clock that is set back does not hold up a deployment" wait $deploying
+expect "which took as long as it took" is "$(jq 'select(.phase == "health" and .what).seconds < 10' "$LAB_DIR/deploy")" true
+clock_set +1d
+sleep 1 # for checks of tomorrow
 teald_kill9
+clock_set +0
+expect "a check of tomorrow is older than a release of now" exits 4 teal deploy web --timeout 2s --quiet
 clock_set +1d
 teald_start
 sleep 3

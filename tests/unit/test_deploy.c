@@ -155,11 +155,14 @@ static void what_the_guard_goes_by_is_kept(void)
 	CU_ASSERT_TRUE(again.color == TEAL_GREEN && again.generation == 8 && again.outcome == GUARD_ROLLED_BACK);
 	CU_ASSERT_TRUE(!again.on_rollback && again.reference.refused == 3 && again.before.check_us == 1200);
 	CU_ASSERT_STRING_EQUAL(again.why, "12 of 40");
+	CU_ASSERT_EQUAL(again.timeout_s, GUARD_TIMEOUT_S); /* a file without it, or with nonsense */
 	guard.on_rollback = words;
+	guard.timeout_s = 7;
 	CU_ASSERT_EQUAL(guard_write(directory, &guard), 0);
 	CU_ASSERT_EQUAL_FATAL(guard_read(directory, "web", &again), 0);
 	CU_ASSERT_STRING_EQUAL(again.on_rollback[1], "a b");
 	CU_ASSERT_PTR_NULL(again.on_rollback[2]);
+	CU_ASSERT_EQUAL(again.timeout_s, 7);
 	guard_free(&again);
 	scratch_remove(directory);
 }

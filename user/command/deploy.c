@@ -10,9 +10,8 @@
 #include "common/interrupt.h"
 #include "config/config.h"
 #include "deploy/deploy.h"
+#include "operation/guard.h"
 #include "operation/record.h"
-
-#define TIMEOUT_S 120
 
 static bool quiet, json; /* what note() and tell() need of the options */
 
@@ -61,7 +60,7 @@ static void tell(const struct deploy *d, const char *text, double seconds)
 /* The last line: how it ended. */
 static void end_tell(const struct deploy *d)
 {
-	const __u64 now = (__u64)time(NULL);
+	const __u64 now = (__u64)time(NULL), seconds = now > d->began ? now - d->began : 0; /* clocks may be set back */
 	char took[CELL_SIZE];
 	json_t *line;
 
@@ -69,13 +68,13 @@ static void end_tell(const struct deploy *d)
 	if (json) {
 		line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "service", d->service, "color", color_name(d->color), "phase",
 				 deploy_phase_name(d->phase), "result", deploy_state_name(d->state), "why", d->why, "seconds",
-				 (json_int_t)(now - d->began));
+				 (json_int_t)seconds);
 		json_dumpf(line, stdout, JSON_COMPACT);
 		json_decref(line);
 		printf("\n");
 	} else if (!quiet) {
 		printf("%s%s%s: %s after %s\n", style_bold(), d->service, style_none(), deploy_state_name(d->state),
-		       duration_format((json_int_t)(now - d->began), took));
+		       duration_format((json_int_t)seconds, took));
 	}
 }
 
@@ -100,7 +99,7 @@ static int plan_make(const struct command_options *o, struct deploy_plan *ret, s
 		.on_rollback = text_copy(given[OPTION_ON_ROLLBACK]),
 		.why = text_copy(o->why),
 		.guard_s = o->guard_seconds,
-		.timeout_s = TIMEOUT_S,
+		.timeout_s = GUARD_TIMEOUT_S,
 		.force = o->force,
 		.reset = o->reset,
 	};

@@ -28,12 +28,20 @@ static json_t *time_or_null(__u64 seconds)
 	return json_string(text);
 }
 
+/* Of a monotonic second that is over; what lies ahead is another version's, whose rows are older than this command. */
+static __u64 since_1970(__u64 seconds)
+{
+	const __u64 now = table_seconds();
+
+	return seconds && seconds <= now ? (__u64)time(NULL) - (now - seconds) : 0;
+}
+
 /* What the health checks said last; latency_us is null until one was good. */
 static json_t *check_json(const struct teal_check *check)
 {
 	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "latency_us",
 			 check->latency ? json_integer(check->latency) : json_null(), "checked_at",
-			 time_or_null(check->checked_at), "changed_at", time_or_null(check->changed_at), "successes",
+			 time_or_null(since_1970(check->checked_at)), "changed_at", time_or_null(check->changed_at), "successes",
 			 (json_int_t)check->successes, "failures", (json_int_t)check->failures);
 }
 

@@ -34,7 +34,7 @@ static int guards_prepare(struct command_context *c, const struct service *servi
 		error = evidence_take(c->tables, services[i].id, services[i].info.active, &old, e);
 		if (!error)
 			error = guard_prepare(c->tables, c->options.state_dir, &services[i], request->color,
-					      request->guard_until, &old, NULL, e);
+					      request->guard_until, &old, NULL, 0, e);
 	}
 	return error;
 }

@@ -2,15 +2,14 @@
 #include "daemon/guard.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "common/cleanup.h"
-#include "common/words.h"
 #include "config/config.h"
 #include "daemon/log.h"
+#include "daemon/on_rollback.h"
 #include "operation/guard.h"
 #include "operation/lock.h"
 #include "operation/switch.h"
@@ -123,73 +122,6 @@ static void outcome_write(const struct guards *g, struct guard *guard, enum guar
 		log_error("%s: cannot write what became of its guard: %s", guard->service, strerror(-error));
 }
 
-/* --on-rollback */
-
-static void command_ended(uv_process_t *process, int64_t status, int signal)
-{
-	char *service = process->data;
-
-	if (status || signal)
-		log_warning("%s: the command of --on-rollback ended with exit code %lld, signal %d", service, (long long)status,
-			    signal);
-	free(service);
-	uv_close((uv_handle_t *)process, (uv_close_cb)free);
-}
-
-/* NULL-ended and in allocated memory: ours and three more. */
-static char **environment_make(const struct guard *guard)
-{
-	uv_env_item_t *items = NULL;
-	int count = 0;
-	char **all;
-
-	uv_os_environ(&items, &count);
-	all = calloc((size_t)count + 4, sizeof(*all));
-	for (int i = 0, used = 3; all && i < count; i++)
-		if (asprintf(&all[used], "%s=%s", items[i].name, items[i].value) >= 0)
-			used++;
-	uv_os_free_environ(items, count);
-	if (all && (asprintf(&all[0], "TEAL_SERVICE=%s", guard->service) < 0 ||
-		    asprintf(&all[1], "TEAL_COLOR=%s", color_name(guard->color)) < 0 ||
-		    asprintf(&all[2], "TEAL_WHY=%s", guard->why) < 0)) {
-		words_free(all);
-		return NULL;
-	}
-	return all;
-}
-
-static void command_run(struct guards *g, const struct guard *guard)
-{
-	uv_stdio_container_t streams[] = { { .flags = UV_IGNORE },
-					   { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
-					   { .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO } };
-	char **environment = environment_make(guard);
-	uv_process_t *process = calloc(1, sizeof(*process));
-	_cleanup_free_ char *program = NULL;
-	struct error e = {};
-	uv_process_options_t options = { .exit_cb = command_ended, .args = guard->on_rollback, .env = environment,
-					 .stdio = streams, .stdio_count = 3, .flags = UV_PROCESS_DETACHED };
-	int error = words_program("--on-rollback", guard->on_rollback, &program, &e);
-
-	options.file = program;
-	if (!error && process && environment)
-		process->data = strdup(guard->service);
-	if (!error)
-		error = process && process->data ? uv_spawn(g->timer.loop, process, &options) : -ENOMEM;
-	if (error)
-		log_error("%s: cannot run the command of --on-rollback: %s", guard->service,
-			  e.text[0] ? e.text : uv_strerror(error));
-	if (error && process) {
-		free(process->data);
-		/* A process that could not be spawned is a handle nevertheless. */
-		if (uv_is_active((uv_handle_t *)process) || process->loop)
-			uv_close((uv_handle_t *)process, (uv_close_cb)free);
-		else
-			free(process);
-	}
-	words_free(environment);
-}
-
 /* The verdicts */
 
 static void roll_back(struct guards *g, struct watch *watch, const char *why)
@@ -219,7 +151,7 @@ static void roll_back(struct guards *g, struct watch *watch, const char *why)
 	if (result.unwritten.text[0])
 		log_warning("%s", result.unwritten.text);
 	if (guard->on_rollback)
-		command_run(g, guard);
+		on_rollback_run(g->timer.loop, guard);
 }
 
 static void pass(struct guards *g, struct watch *watch)

@@ -65,7 +65,7 @@ static void target_judge(struct target *target, const char *reason)
 	struct teal_check *check = &target->check;
 	enum teal_health found = target->found;
 
-	check->checked_at = (__u64)time(NULL);
+	check->checked_at = target->began / 1000000000;
 	if (reason) {
 		check->successes = 0;
 		check->failures += check->failures < UINT16_MAX;
@@ -83,7 +83,7 @@ static void target_judge(struct target *target, const char *reason)
 		found = TEAL_UP;
 	if (found != target->found) {
 		target->found = found;
-		check->changed_at = check->checked_at;
+		check->changed_at = (__u64)time(NULL);
 		verdict_write_soon(target->health);
 	}
 	verdict_note(target);

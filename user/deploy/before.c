@@ -187,7 +187,7 @@ static bool backend_is_ready(const struct deploy *d, const struct backend *b, bo
 			snprintf(why, 160, "no connection: %s", strerror(error));
 		return !error;
 	}
-	if (check.checked_at <= d->phase_began) {
+	if (check.checked_at <= d->phase_clock || check.checked_at > table_seconds()) {
 		snprintf(why, 160, "not checked yet");
 		return false;
 	}

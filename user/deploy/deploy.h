@@ -74,13 +74,14 @@ struct deploy {
 	unsigned int step;     /* of the canary */
 	__u32 generation;      /* before the switch, from then on after it */
 	__u64 began;	       /* seconds since 1970 */
-	__u64 phase_began;     /* the same, of this phase */
+	__u64 phase_began;     /* the same, of this phase: for people */
 	char **before;	       /* the color's backends before it got others, as texts; NULL: it did not */
 	bool before_at_run_time;
 	struct evidence reference; /* the old color's when the deployment began */
 	char why[512];		   /* why it did not go on */
 
 	/* Not in the journal: */
+	__u64 phase_clock; /* monotonic seconds: since when this phase has been running, in this process */
 	const struct tables *tables;
 	const char *pin_dir, *state_dir;
 	struct evidence_limits limits; /* of the canary's steps */

@@ -87,6 +87,7 @@ static int phase_go(struct deploy *d, struct error *e)
 	d->passed = false;
 	d->why[0] = '\0';
 	d->phase_began = (__u64)time(NULL);
+	d->phase_clock = table_seconds();
 	error = deploy_write(d, e);
 	if (!error && interrupt_came())
 		error = -EINTR;

@@ -115,7 +115,7 @@ static int guard_begin(const struct deploy *d, const struct service *s, __u64 un
 	if (error)
 		return error;
 	old = reference_of(d, &old);
-	error = guard_prepare(d->tables, d->state_dir, s, d->color, until, &old, on_rollback, e);
+	error = guard_prepare(d->tables, d->state_dir, s, d->color, until, &old, on_rollback, d->plan.timeout_s, e);
 	words_free(on_rollback);
 	return error;
 }

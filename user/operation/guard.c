@@ -2,6 +2,7 @@
 #include "operation/guard.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
 
@@ -29,10 +30,11 @@ static json_t *words_json(char **words)
 
 int guard_write(const char *state_dir, const struct guard *guard)
 {
-	json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o}", "service", guard->service, "color",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:I, s:o, s:o}", "service", guard->service, "color",
 				 color_name(guard->color), "from", color_name(guard->from), "generation",
 				 (json_int_t)guard->generation, "until", (json_int_t)guard->until, "outcome",
-				 outcomes[guard->outcome], "why", guard->why, "on_rollback", words_json(guard->on_rollback), "reference",
+				 outcomes[guard->outcome], "why", guard->why, "on_rollback", words_json(guard->on_rollback), "timeout",
+				 (json_int_t)guard->timeout_s, "reference",
 				 evidence_json(&guard->reference), "before", evidence_json(&guard->before));
 	int error = json ? durable_write(state_dir, FOLDER, guard->service, json) : -ENOMEM;
 
@@ -41,10 +43,12 @@ int guard_write(const char *state_dir, const struct guard *guard)
 }
 
 int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
-		  __u64 until, const struct evidence *reference, char **on_rollback, struct error *e)
+		  __u64 until, const struct evidence *reference, char **on_rollback, unsigned int timeout_s,
+		  struct error *e)
 {
 	struct guard guard = { .color = color, .from = color_other(color), .generation = s->info.generation + 1,
-			       .until = until, .reference = *reference, .on_rollback = on_rollback };
+			       .until = until, .reference = *reference, .on_rollback = on_rollback,
+			       .timeout_s = timeout_s };
 	int error = evidence_take(t, s->id, color, &guard.before, e);
 
 	strcpy(guard.service, s->info.name);
@@ -93,13 +97,13 @@ static int guard_unpack(const json_t *json, struct guard *ret)
 {
 	const char *service, *color, *from, *outcome, *why;
 	const json_t *on_rollback, *reference, *before;
-	json_int_t generation, until = 0;
+	json_int_t generation, until = 0, timeout = GUARD_TIMEOUT_S;
 	struct guard read = {};
 	int i = 0;
 
-	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:I, s?I, s:s, s:s, s:o, s:o, s:o}", "service", &service, "color",
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:I, s?I, s:s, s:s, s:o, s?I, s:o, s:o}", "service", &service, "color",
 			&color, "from", &from, "generation", &generation, "until", &until, "outcome", &outcome, "why", &why,
-			"on_rollback", &on_rollback, "reference", &reference, "before", &before) ||
+			"on_rollback", &on_rollback, "timeout", &timeout, "reference", &reference, "before", &before) ||
 	    color_parse(color, &read.color) || color_parse(from, &read.from) || evidence_read(reference, &read.reference) ||
 	    evidence_read(before, &read.before) || strlen(service) >= sizeof(read.service))
 		return -EINVAL;
@@ -110,6 +114,7 @@ static int guard_unpack(const json_t *json, struct guard *ret)
 	strcpy(read.service, service);
 	read.generation = (__u32)generation;
 	read.until = until > 0 ? (__u64)until : 0;
+	read.timeout_s = timeout > 0 && timeout <= UINT32_MAX ? (unsigned int)timeout : GUARD_TIMEOUT_S;
 	read.outcome = i;
 	text_clean(why, read.why, sizeof(read.why));
 	*ret = read;

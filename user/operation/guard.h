@@ -8,6 +8,8 @@
 
 #include "operation/evidence.h"
 
+#define GUARD_TIMEOUT_S 120 /* of a command, where nobody said how long it may take */
+
 enum guard_outcome {
 	GUARD_WATCHING,
 	GUARD_PASSED,
@@ -22,6 +24,7 @@ struct guard {
 	struct evidence reference; /* what the old color did before the switch */
 	struct evidence before;	   /* the new color's counters at the switch */
 	char **on_rollback;	   /* a command's words, or NULL */
+	unsigned int timeout_s;	   /* that the command may take */
 	enum guard_outcome outcome;
 	char why[EVIDENCE_WHY_SIZE]; /* of a rollback */
 };
@@ -31,11 +34,12 @@ struct guard {
  * @s          as it is before
  * @until      what the switch will write into service_info.guard_until
  * @reference  what the old color did
- * @on_rollback  a command's words, or NULL
+ * @on_rollback  a command's words, or NULL; @timeout_s  that it may take
  * Returns 0, or a negative errno with a sentence.
  */
 int guard_prepare(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
-		  __u64 until, const struct evidence *reference, char **on_rollback, struct error *e);
+		  __u64 until, const struct evidence *reference, char **on_rollback, unsigned int timeout_s,
+		  struct error *e);
 
 /*
  * A guard is teald's, so it must be there: whoever holds LOCK_DAEMON is.  Waits a moment for one that is being restarted.
