@@ -240,9 +240,16 @@ layout_set() { # NUMBER, below 256
 }
 layout=$(bpftool -j map lookup pinned "$LAB_PINS/meta" key 0 0 0 0 | jq .formatted.value.layout)
 layout_set 200
-expect "another version's tables: teal says so" refused 1 "have layout 200 and this teal" teal status
-expect "teald does not begin" refused 1 "have layout 200 and this teald knows $layout" teald --config "$LAB_DIR/teal.yaml"
+expect "another version's tables: teal says so" refused 1 "have layout 200 and teal" teal status
+expect "teald does not begin" refused 1 "knows layout $layout, so it leaves them alone" teald --config "$LAB_DIR/teal.yaml"
 expect "which --check told before" refused 1 "have layout 200" teald --config "$LAB_DIR/teal.yaml" --check
+# Those of another version may be of other sizes, too.
+bpftool map create "$LAB_PINS/meta~" type array key 4 value 8 entries 1 name meta
+bpftool map update pinned "$LAB_PINS/meta~" key 0 0 0 0 value 200 0 0 0 0 0 0 0
+mv "$LAB_PINS/meta" "$LAB_PINS/kept" && mv "$LAB_PINS/meta~" "$LAB_PINS/meta"
+expect "of another size: teal says the same" refused 1 "put back the version that loaded them" teal status
+expect "and teald" refused 1 "run 'teald --detach' and then start teald" teald --config "$LAB_DIR/teal.yaml"
+rm "$LAB_PINS/meta" && mv "$LAB_PINS/kept" "$LAB_PINS/meta"
 layout_set "$layout"
 expect "and its own are good" teald --config "$LAB_DIR/teal.yaml" --check
 layout_set 200

@@ -196,7 +196,7 @@ int load_pin(struct teal_bpf *bpf, const char *pin_dir, struct error *e)
 	return 0;
 }
 
-/* The row about all the others: the seed and the layout stay what they were; the rest is apply()'s. */
+/* The row about all the others: the seed stays what it was; the rest is apply()'s. */
 static int meta_write(struct teal_bpf *bpf, const struct config *config, struct error *e)
 {
 	struct teal_meta meta = {};
@@ -205,11 +205,6 @@ static int meta_write(struct teal_bpf *bpf, const struct config *config, struct 
 
 	if (bpf_map_lookup_elem(fd, &only, &meta))
 		return error_set(e, EXIT_FAILED, errno, "cannot read the table meta: %s", strerror(errno));
-	if (meta.layout && meta.layout != TEAL_LAYOUT)
-		return error_set(e, EXIT_FAILED, EPROTO,
-				 "the tables that are loaded have layout %u and this teald knows %u: use the one that loaded "
-				 "them, or take them away, with the connections they carry, by 'teald --detach', and start anew",
-				 meta.layout, TEAL_LAYOUT);
 	if (!meta.layout)
 		meta.seed = config->seed;
 	meta.layout = TEAL_LAYOUT;
@@ -243,7 +238,7 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 	if (clock_measure(&bpf->rodata->clock_tick, &bpf->rodata->clock_origin))
 		log_warning("the kernel's ticks could not be timed, so its coarse clock is asked: every packet takes longer");
 	bpf->rodata->kernel_shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
-	error = maps_prepare(bpf, pin_dir, config, e);
+	error = tables_layout_check(pin_dir, e) ?: maps_prepare(bpf, pin_dir, config, e);
 	if (!error) {
 		complaint[0] = '\0';
 		error = teal_bpf__load(bpf);

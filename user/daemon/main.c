@@ -280,23 +280,13 @@ static int daemon_run(struct daemon *d, struct error *e)
 	return error;
 }
 
-/* Whether the tables that are loaded, if any are, are this version's. */
-static int daemon_check_tables(const char *pin_dir, struct error *e)
-{
-	struct tables *tables = NULL;
-	int error = tables_open(pin_dir, &tables, e);
-
-	tables_close(tables);
-	return error == -EPROTO ? error : 0;
-}
-
 /* --check: what would be said at start, without starting. */
 static int daemon_check(struct daemon *d, struct error *e)
 {
 	int error = config_read(d->config_file, &d->config, e);
 
 	if (!error)
-		error = daemon_check_host(d->config, e) ?: daemon_check_tables(d->pin_dir, e);
+		error = daemon_check_host(d->config, e) ?: tables_layout_check(d->pin_dir, e);
 	if (!error)
 		printf("%s is good: %u services on %u devices\n", d->config_file, d->config->service_count,
 		       d->config->device_count);

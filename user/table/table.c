@@ -51,26 +51,45 @@ static int table_open(struct tables *t, enum table table, struct error *e)
 }
 
 /* Another version's row of meta may have another size; that it begins with the layout is what all have in common. */
-static int tables_check_layout(const struct tables *t, struct error *e)
+static int layout_read(int meta, __u32 *ret)
 {
 	struct bpf_map_info info = {};
-	__u32 size = sizeof(info), only = 0, layout;
+	__u32 size = sizeof(info), only = 0;
 	_cleanup_free_ __u32 *row = NULL;
 
-	if (bpf_obj_get_info_by_fd(t->fd[TABLE_meta], &info, &size))
-		return error_set(e, EXIT_FAILED, errno, "cannot read what the table meta is: %s", strerror(errno));
+	if (bpf_obj_get_info_by_fd(meta, &info, &size))
+		return -errno;
 	row = calloc(1, info.value_size + sizeof(*row));
 	if (!row)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(meta, &only, row))
+		return -errno;
+	*ret = *row;
+	return 0;
+}
+
+int tables_layout_check(const char *pin_dir, struct error *e)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int meta = -1;
+	__u32 layout = 0;
+	int error;
+
+	if (asprintf(&path, "%s/%s", pin_dir, table_name(TABLE_meta)) < 0)
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
-	if (bpf_map_lookup_elem(t->fd[TABLE_meta], &only, row))
-		return error_set(e, EXIT_FAILED, errno, "cannot read the table meta: %s", strerror(errno));
-	layout = *row;
-	if (layout == TEAL_LAYOUT)
+	meta = bpf_obj_get(path);
+	if (meta < 0) /* nothing is loaded, or whoever opens the tables will say why not */
+		return 0;
+	error = layout_read(meta, &layout);
+	if (error)
+		return error_set(e, EXIT_FAILED, -error, "cannot read the table %s: %s", path, strerror(-error));
+	if (!layout || layout == TEAL_LAYOUT)
 		return 0;
 	return error_set(e, EXIT_FAILED, EPROTO,
-			 "the tables in %s have layout %u and this teal (%s) knows %u: use the teal that loaded them, or "
-			 "take them away, with the connections they carry, by 'teald --detach', and start teald anew",
-			 t->pin_dir, layout, TEAL_VERSION, TEAL_LAYOUT);
+			 "the tables in %s have layout %u and teal %s knows layout %u, so it leaves them alone, and traffic flows on "
+			 "by them: put back the version that loaded them, or, which ends the connections that they carry, run "
+			 "'teald --detach' and then start teald; active colors, backends and the history stay in the books",
+			 pin_dir, layout, TEAL_VERSION, TEAL_LAYOUT);
 }
 
 int tables_open(const char *pin_dir, struct tables **ret, struct error *e)
@@ -85,12 +104,9 @@ int tables_open(const char *pin_dir, struct tables **ret, struct error *e)
 	if (t->cpus < 1)
 		return error_set(e, EXIT_FAILED, EIO, "cannot read the number of CPUs from /sys/devices/system/cpu");
 	/* The layout first: another one may have other tables. */
-	error = table_open(t, TABLE_meta, e);
-	if (!error)
-		error = tables_check_layout(t, e);
+	error = tables_layout_check(pin_dir, e);
 	for (int i = 0; !error && i < TABLE_COUNT; i++)
-		if (i != TABLE_meta)
-			error = table_open(t, i, e);
+		error = table_open(t, i, e);
 	if (error)
 		return error;
 	*ret = t;

@@ -32,6 +32,12 @@ struct tables {
 const char *table_name(enum table table);
 
 /*
+ * Whether the tables that are pinned in `pin_dir`, if any are, are of this version's layout.
+ * Returns 0, or -EPROTO with a sentence, or another negative errno with one.
+ */
+int tables_layout_check(const char *pin_dir, struct error *e);
+
+/*
  * Opens what is pinned in `pin_dir`.
  * Returns 0, or a negative errno with a sentence: nothing loaded there, no right to it, another layout.
  */
