@@ -65,11 +65,21 @@ struct tables *tables_begin(const char *yaml, struct config **ret_config)
 	return t;
 }
 
-void tables_end(struct tables *t)
+void tables_end(struct tables *t, struct config *config)
 {
+	config_free(config);
 	tables_close(t);
 	umount(bpffs);
 	scratch_remove(scratch);
+}
+
+struct tables *tables_applied(const char *yaml, struct config **ret_config)
+{
+	struct tables *t = tables_begin(yaml, ret_config);
+	struct error e = { 0 };
+
+	ROW_CHECK(!tables_apply(t, yaml, &e), "not applied: %s", e.text);
+	return t;
 }
 
 int tables_apply(struct tables *t, const char *yaml, struct error *e)
@@ -115,6 +125,14 @@ __u32 backend_id(const struct tables *t, __u16 service, const char *text)
 		    !memcmp(list[i].row.address, wanted.address, sizeof(wanted.address)))
 			return list[i].id;
 	return 0;
+}
+
+enum teal_health health_of(const struct tables *t, __u32 backend)
+{
+	struct teal_backend row = { 0 };
+
+	CU_ASSERT_TRUE_FATAL(!table_get(t, TABLE_backends, &backend, &row));
+	return row.health;
 }
 
 void health_put(const struct tables *t, __u32 backend, enum teal_health health)

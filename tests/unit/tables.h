@@ -9,11 +9,14 @@
 
 /*
  * Loads with the limits that `yaml` has, and opens the tables; the configuration is not applied.
- * @ret_config  give it to config_free()
+ * @ret_config  give it to tables_end()
  * Returns NULL, after a failed assertion, if that cannot be.
  */
 struct tables *tables_begin(const char *yaml, struct config **ret_config);
-void tables_end(struct tables *t);
+void tables_end(struct tables *t, struct config *config);
+
+/* The same, and the configuration is applied. */
+struct tables *tables_applied(const char *yaml, struct config **ret_config);
 
 /* The directory for books, beside the tables. */
 const char *tables_state_dir(void);
@@ -32,6 +35,7 @@ __u32 table_in_slot(const struct tables *t, __u16 service);
 
 /* The id of the backend at "ADDRESS:PORT" of a service, 0: none that is not removed. */
 __u32 backend_id(const struct tables *t, __u16 service, const char *text);
+enum teal_health health_of(const struct tables *t, __u32 backend);
 void health_put(const struct tables *t, __u32 backend, enum teal_health health);
 
 #endif

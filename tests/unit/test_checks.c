@@ -20,28 +20,6 @@
 static struct tables *t;
 static struct config *config;
 
-static void begin(const char *yaml)
-{
-	struct error e = { 0 };
-
-	t = tables_begin(yaml, &config);
-	ROW_CHECK(!tables_apply(t, yaml, &e), "not applied: %s", e.text);
-}
-
-static void end(void)
-{
-	config_free(config);
-	tables_end(t);
-}
-
-static enum teal_health health_of(__u32 id)
-{
-	struct teal_backend row;
-
-	CU_ASSERT_EQUAL_FATAL(table_get(t, TABLE_backends, &id, &row), 0);
-	return row.health;
-}
-
 static void health_without_meaning_is_refused(void)
 {
 #define HEALTH(keys) WEB "    health: { type: " keys " }\n"
@@ -93,22 +71,22 @@ static void strangers_rows_are_left_alone(void)
 	struct health_change change = { .health = TEAL_DOWN };
 	struct error e = { 0 };
 
-	begin(WEB "    health: { type: tcp, interval: 24h }\n    blue: [10.0.1.11:80]\n" LIMITS);
+	t = tables_applied(WEB "    health: { type: tcp, interval: 24h }\n    blue: [10.0.1.11:80]\n" LIMITS, &config);
 	CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.1.12:80", &change.endpoint), 0);
 	change.backend = 1;
 	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_UNKNOWN);
+	CU_ASSERT_EQUAL(health_of(t, 1), TEAL_UNKNOWN);
 	CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.1.11:80", &change.endpoint), 0);
 	health_put(t, 1, TEAL_REMOVED);
 	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_REMOVED);
+	CU_ASSERT_EQUAL(health_of(t, 1), TEAL_REMOVED);
 	health_put(t, 1, TEAL_UP);
 	CU_ASSERT_EQUAL(health_write(t, "web", &change, 1, &outcome, &e), 0);
-	CU_ASSERT_EQUAL(health_of(1), TEAL_DOWN);
+	CU_ASSERT_EQUAL(health_of(t, 1), TEAL_DOWN);
 	CU_ASSERT_EQUAL(outcome.configured[TEAL_BLUE], 1);
 	CU_ASSERT_EQUAL(outcome.usable[TEAL_BLUE], 0);
 	CU_ASSERT_EQUAL(health_write(t, "nobody", &change, 1, &outcome, &e), -ENOENT);
-	end();
+	tables_end(t, config);
 }
 
 static void reasons_are_listed_as_room_allows(void)
@@ -116,7 +94,7 @@ static void reasons_are_listed_as_room_allows(void)
 	struct backend list[4] = { 0 };
 	char text[128];
 
-	begin(WEB "    blue: [10.0.1.11:80]\n" LIMITS);
+	t = tables_applied(WEB "    blue: [10.0.1.11:80]\n" LIMITS, &config);
 	for (unsigned int i = 0; i < COUNT(list); i++) {
 		struct endpoint endpoint;
 		struct teal_check check = { .reason = "connect refused" };
@@ -132,7 +110,7 @@ static void reasons_are_listed_as_room_allows(void)
 			       "10.0.1.11:80 (connect refused), 10.0.1.11:80 (connect refused)");
 	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 4, TEAL_BLUE, text, 30), "3 more");
 	CU_ASSERT_STRING_EQUAL(health_reasons(t, list, 4, TEAL_GREEN, text, sizeof(text)), "");
-	end();
+	tables_end(t, config);
 }
 
 CU_TestInfo checks_tests[] = {

@@ -79,40 +79,100 @@ static void good_files_are_taken(void)
 	config_rows_check(rows, COUNT(rows));
 }
 
-static void everything_said_is_kept(void)
+static const char everything[] =
+	"devices:\n"
+	"  - name: eth0\n"
+	"  - { name: eth1, mode: tc }\n"
+	"services:\n"
+	"  - name: web\n"
+	"    listen: 203.0.113.10:443/tcp\n"
+	"    health: { type: http, path: /healthz, host: a.example, expect: [200-299, 404], interval: 500ms, "
+	"timeout: 1m, rise: 4, fall: 5 }\n"
+	"    source: 10.0.0.5\n"
+	"    on_down: reset\n"
+	"    guard: { connections: 50, failed: 0, slower: 10, check: 2s }\n"
+	"    all_down: refuse\n"
+	"    affinity: source\n"
+	"    blue:  [10.0.1.11:8443, 10.0.1.12:8443]\n"
+	"    green: [10.0.2.11:8443]\n"
+	"    active: green\n"
+	"  - name: dns\n"
+	"    listen: \"[2001:db8::10]:53/udp\"\n"
+	"    health: { type: exec, command: [/bin/check, -x, ''] }\n"
+	"    on_switch: move\n"
+	"timeouts: { handshake: 1s, established: 1h1m1s, closing: 2s, reset: 3m, udp_unanswered: 4000ms, udp: "
+	"5s }\n"
+	"limits: { services: 5, backends: 6, flows: 7, pending: 8 }\n"
+	"flows_full: refuse\n"
+	"seed: 9\n";
+
+static void health_is_kept(const struct config_health *h)
 {
-	static const char yaml[] =
-		"devices:\n"
-		"  - name: eth0\n"
-		"  - { name: eth1, mode: tc }\n"
-		"services:\n"
-		"  - name: web\n"
-		"    listen: 203.0.113.10:443/tcp\n"
-		"    health: { type: http, path: /healthz, host: a.example, expect: [200-299, 404], interval: 500ms, "
-		"timeout: 1m, rise: 4, fall: 5 }\n"
-		"    source: 10.0.0.5\n"
-		"    on_down: reset\n"
-		"    guard: { connections: 50, failed: 0, slower: 10, check: 2s }\n"
-		"    all_down: refuse\n"
-		"    affinity: source\n"
-		"    blue:  [10.0.1.11:8443, 10.0.1.12:8443]\n"
-		"    green: [10.0.2.11:8443]\n"
-		"    active: green\n"
-		"  - name: dns\n"
-		"    listen: \"[2001:db8::10]:53/udp\"\n"
-		"    health: { type: exec, command: [/bin/check, -x, ''] }\n"
-		"    on_switch: move\n"
-		"timeouts: { handshake: 1s, established: 1h1m1s, closing: 2s, reset: 3m, udp_unanswered: 4000ms, udp: "
-		"5s }\n"
-		"limits: { services: 5, backends: 6, flows: 7, pending: 8 }\n"
-		"flows_full: refuse\n"
-		"seed: 9\n";
-	struct config *c = NULL;
-	struct error e = { 0 };
+	CU_ASSERT_EQUAL(h->type, HEALTH_HTTP);
+	CU_ASSERT_STRING_EQUAL(h->path, "/healthz");
+	CU_ASSERT_STRING_EQUAL(h->host, "a.example");
+	CU_ASSERT_EQUAL_FATAL(h->expect_count, 2);
+	CU_ASSERT_EQUAL(h->expect[0].first, 200);
+	CU_ASSERT_EQUAL(h->expect[0].last, 299);
+	CU_ASSERT_EQUAL(h->expect[1].first, 404);
+	CU_ASSERT_EQUAL(h->expect[1].last, 404);
+	CU_ASSERT_EQUAL(h->interval_ms, 500);
+	CU_ASSERT_EQUAL(h->timeout_ms, 60000);
+	CU_ASSERT_EQUAL(h->rise, 4);
+	CU_ASSERT_EQUAL(h->fall, 5);
+}
+
+static void first_is_kept(const struct config *c, const struct config_service *s)
+{
 	char text[ADDRESS_TEXT_SIZE];
 
+	CU_ASSERT_STRING_EQUAL(s->name, "web");
+	CU_ASSERT_STRING_EQUAL(listen_format(&s->listen, s->protocol, text),
+			       "203.0.113.10:443/tcp");
+	CU_ASSERT_TRUE(s->guard.connections == 50 && s->guard.failed == 0);
+	CU_ASSERT_TRUE(s->guard.slower == 10 && s->guard.check_us == 2000000);
+	CU_ASSERT_TRUE(s->guard.down == EVIDENCE_LIMITS.down); /* what is left out is as usual */
+	CU_ASSERT_TRUE(config_guard(c, "web").connections == 50 && config_guard(c, "nobody").connections == 10);
+	CU_ASSERT_TRUE(config_guard(NULL, "web").slower == EVIDENCE_LIMITS.slower);
+	CU_ASSERT_TRUE(s->has_source);
+	CU_ASSERT_STRING_EQUAL(address_format(s->source, text), "10.0.0.5");
+	CU_ASSERT_TRUE(s->reset_down);
+	CU_ASSERT_TRUE(s->refuse_down);
+	CU_ASSERT_TRUE(s->affinity);
+	CU_ASSERT_FALSE(s->move);
+	CU_ASSERT_EQUAL(s->colors[TEAL_BLUE].count, 2);
+	CU_ASSERT_EQUAL(s->colors[TEAL_GREEN].count, 1);
+	CU_ASSERT_STRING_EQUAL(endpoint_format(&s->colors[TEAL_BLUE].backends[1], text), "10.0.1.12:8443");
+	CU_ASSERT_STRING_EQUAL(endpoint_format(&s->colors[TEAL_GREEN].backends[0], text), "10.0.2.11:8443");
+	CU_ASSERT_EQUAL(s->active, TEAL_GREEN);
+	CU_ASSERT_EQUAL(s->line, 5);
+}
+
+static void second_is_kept(const struct config_service *s)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	CU_ASSERT_STRING_EQUAL(listen_format(&s->listen, s->protocol, text),
+			       "[2001:db8::10]:53/udp");
+	CU_ASSERT_EQUAL(s->active, TEAL_BLUE);
+	CU_ASSERT_EQUAL(s->health.type, HEALTH_EXEC);
+	CU_ASSERT_STRING_EQUAL(s->health.command[0], "/bin/check");
+	CU_ASSERT_STRING_EQUAL(s->health.command[1], "-x");
+	CU_ASSERT_STRING_EQUAL(s->health.command[2], "");
+	CU_ASSERT_PTR_NULL(s->health.command[3]);
+	CU_ASSERT_TRUE(s->move);
+	CU_ASSERT_FALSE(s->has_source);
+	CU_ASSERT_EQUAL(s->colors[TEAL_BLUE].count, 0);
+	CU_ASSERT_EQUAL(s->line, 16);
+}
+
+static void everything_said_is_kept(void)
+{
+	struct config *c = NULL;
+	struct error e = { 0 };
+
 	CU_ASSERT_TRUE_FATAL(file_begin());
-	CU_ASSERT_TRUE_FATAL(file_write(file, yaml, strlen(yaml)));
+	CU_ASSERT_TRUE_FATAL(file_write(file, everything, strlen(everything)));
 	CU_ASSERT_EQUAL_FATAL(config_read(file, &c, &e), 0);
 	scratch_remove(directory);
 	CU_ASSERT_EQUAL(c->device_count, 2);
@@ -120,51 +180,7 @@ static void everything_said_is_kept(void)
 	CU_ASSERT_EQUAL(c->devices[0].mode, MODE_AUTO);
 	CU_ASSERT_EQUAL(c->devices[1].mode, MODE_TC);
 	CU_ASSERT_EQUAL(c->service_count, 2);
-	CU_ASSERT_STRING_EQUAL(c->services[0].name, "web");
-	CU_ASSERT_STRING_EQUAL(listen_format(&c->services[0].listen, c->services[0].protocol, text),
-			       "203.0.113.10:443/tcp");
-	CU_ASSERT_EQUAL(c->services[0].health.type, HEALTH_HTTP);
-	CU_ASSERT_STRING_EQUAL(c->services[0].health.path, "/healthz");
-	CU_ASSERT_STRING_EQUAL(c->services[0].health.host, "a.example");
-	CU_ASSERT_EQUAL_FATAL(c->services[0].health.expect_count, 2);
-	CU_ASSERT_EQUAL(c->services[0].health.expect[0].first, 200);
-	CU_ASSERT_EQUAL(c->services[0].health.expect[0].last, 299);
-	CU_ASSERT_EQUAL(c->services[0].health.expect[1].first, 404);
-	CU_ASSERT_EQUAL(c->services[0].health.expect[1].last, 404);
-	CU_ASSERT_TRUE(c->services[0].guard.connections == 50 && c->services[0].guard.failed == 0);
-	CU_ASSERT_TRUE(c->services[0].guard.slower == 10 && c->services[0].guard.check_us == 2000000);
-	CU_ASSERT_TRUE(c->services[0].guard.down == EVIDENCE_LIMITS.down); /* what is left out is as usual */
-	CU_ASSERT_TRUE(config_guard(c, "web").connections == 50 && config_guard(c, "nobody").connections == 10);
-	CU_ASSERT_TRUE(config_guard(NULL, "web").slower == EVIDENCE_LIMITS.slower);
-	CU_ASSERT_TRUE(c->services[0].has_source);
-	CU_ASSERT_STRING_EQUAL(address_format(c->services[0].source, text), "10.0.0.5");
-	CU_ASSERT_TRUE(c->services[0].reset_down);
-	CU_ASSERT_TRUE(c->services[0].refuse_down);
-	CU_ASSERT_TRUE(c->services[0].affinity);
-	CU_ASSERT_FALSE(c->services[0].move);
 	CU_ASSERT_TRUE(c->refuse_when_full);
-	CU_ASSERT_EQUAL(c->services[0].health.interval_ms, 500);
-	CU_ASSERT_EQUAL(c->services[0].health.timeout_ms, 60000);
-	CU_ASSERT_EQUAL(c->services[0].health.rise, 4);
-	CU_ASSERT_EQUAL(c->services[0].health.fall, 5);
-	CU_ASSERT_EQUAL(c->services[0].colors[TEAL_BLUE].count, 2);
-	CU_ASSERT_EQUAL(c->services[0].colors[TEAL_GREEN].count, 1);
-	CU_ASSERT_STRING_EQUAL(endpoint_format(&c->services[0].colors[TEAL_BLUE].backends[1], text), "10.0.1.12:8443");
-	CU_ASSERT_STRING_EQUAL(endpoint_format(&c->services[0].colors[TEAL_GREEN].backends[0], text), "10.0.2.11:8443");
-	CU_ASSERT_EQUAL(c->services[0].active, TEAL_GREEN);
-	CU_ASSERT_EQUAL(c->services[0].line, 5);
-	CU_ASSERT_STRING_EQUAL(listen_format(&c->services[1].listen, c->services[1].protocol, text),
-			       "[2001:db8::10]:53/udp");
-	CU_ASSERT_EQUAL(c->services[1].active, TEAL_BLUE);
-	CU_ASSERT_EQUAL(c->services[1].health.type, HEALTH_EXEC);
-	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[0], "/bin/check");
-	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[1], "-x");
-	CU_ASSERT_STRING_EQUAL(c->services[1].health.command[2], "");
-	CU_ASSERT_PTR_NULL(c->services[1].health.command[3]);
-	CU_ASSERT_TRUE(c->services[1].move);
-	CU_ASSERT_FALSE(c->services[1].has_source);
-	CU_ASSERT_EQUAL(c->services[1].colors[TEAL_BLUE].count, 0);
-	CU_ASSERT_EQUAL(c->services[1].line, 16);
 	CU_ASSERT_EQUAL(c->timeouts.handshake, 1);
 	CU_ASSERT_EQUAL(c->timeouts.established, 3661);
 	CU_ASSERT_EQUAL(c->timeouts.closing, 2);
@@ -176,6 +192,9 @@ static void everything_said_is_kept(void)
 	CU_ASSERT_EQUAL(c->limits.flows, 7);
 	CU_ASSERT_EQUAL(c->limits.pending, 8);
 	CU_ASSERT_EQUAL(c->seed, 9);
+	first_is_kept(c, &c->services[0]);
+	health_is_kept(&c->services[0].health);
+	second_is_kept(&c->services[1]);
 	config_free(c);
 }
 

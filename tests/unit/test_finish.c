@@ -57,6 +57,19 @@ static void row_put(const struct service *s, const struct teal_service_info *row
 	CU_ASSERT_EQUAL(table_put(t, TABLE_service_info, &id, row), 0);
 }
 
+/* A switch of web to green that did not come to its books. */
+static struct teal_service_info slot_and_row_put(unsigned int generation)
+{
+	struct teal_service_info row = row_get(&web);
+
+	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
+	row.active = TEAL_GREEN;
+	row.previous = TEAL_BLUE;
+	row.generation = generation;
+	row_put(&web, &row);
+	return row;
+}
+
 /* Of web, an array. */
 static json_t *history_all(void)
 {
@@ -163,12 +176,7 @@ static void a_row_without_its_books_is_written_down(void)
 	struct teal_service_info row;
 
 	two_begin();
-	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
-	row = row_get(&web);
-	row.active = TEAL_GREEN;
-	row.previous = TEAL_BLUE;
-	row.generation = 7;
-	row_put(&web, &row);
+	row = slot_and_row_put(7);
 	CU_ASSERT_TRUE(finish_is_in_slot(t, web.id, &row));
 	CU_ASSERT_EQUAL(finish().switches, 1);
 	CU_ASSERT_EQUAL(row_get(&web).generation, 7);
@@ -288,15 +296,8 @@ static void a_switch_to_where_the_slot_is_finishes_it(void)
 /* teal switch web api green, killed before api's turn. */
 static void of_several_those_that_were_reached_stay_switched(void)
 {
-	struct teal_service_info row;
-
 	two_begin();
-	CU_ASSERT_EQUAL(slot_put(t, web.id, "web", TEAL_GREEN), 0);
-	row = row_get(&web);
-	row.active = TEAL_GREEN;
-	row.previous = TEAL_BLUE;
-	row.generation = 1;
-	row_put(&web, &row);
+	slot_and_row_put(1);
 	CU_ASSERT_EQUAL(finish().switches, 1);
 	CU_ASSERT_EQUAL(web.info.active, TEAL_GREEN);
 	CU_ASSERT_EQUAL(api.info.active, TEAL_BLUE);

@@ -73,8 +73,7 @@ static void measure(unsigned int services, struct cost *ret)
 		       !switch_color(t, tables_state_dir(), &s, &request, &result, &e));
 	ret->switched = counted_take();
 	counted_slots(-1);
-	config_free(config);
-	tables_end(t);
+	tables_end(t, config);
 }
 
 static const struct cost *few(void)

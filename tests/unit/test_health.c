@@ -34,8 +34,7 @@ static void begin(const char *yaml)
 {
 	struct error e = { 0 };
 
-	t = tables_begin(yaml, &config);
-	ROW_CHECK(!tables_apply(t, yaml, &e), "not applied: %s", e.text);
+	t = tables_applied(yaml, &config);
 	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
 	uv_timer_init(&loop, &tick);
 	uv_timer_start(&tick, on_tick, 10, 10);
@@ -48,16 +47,7 @@ static void end(void)
 	uv_close((uv_handle_t *)&tick, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
-	config_free(config);
-	tables_end(t);
-}
-
-static enum teal_health health_of(__u32 id)
-{
-	struct teal_backend row;
-
-	CU_ASSERT_EQUAL_FATAL(table_get(t, TABLE_backends, &id, &row), 0);
-	return row.health;
+	tables_end(t, config);
 }
 
 static struct teal_check check_of(__u32 id)
@@ -73,9 +63,9 @@ static bool becomes(__u32 id, enum teal_health wanted)
 {
 	__u64 began = uv_hrtime();
 
-	while (health_of(id) != wanted && uv_hrtime() - began < MOST_MS * 1000000ULL)
+	while (health_of(t, id) != wanted && uv_hrtime() - began < MOST_MS * 1000000ULL)
 		uv_run(&loop, UV_RUN_ONCE);
-	return health_of(id) == wanted;
+	return health_of(t, id) == wanted;
 }
 
 static bool says(__u32 id, const char *reason)
@@ -154,20 +144,20 @@ static void as_many_as_wanted_decide(void)
 		 WEB "    health: { type: tcp, interval: 100ms, rise: 4, fall: 3 }\n    blue: [127.0.0.1:%u]\n" LIMITS, port);
 	begin(yaml);
 	id = find("web", port);
-	for (__u64 began = uv_hrtime(); health_of(id) != TEAL_DOWN && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
+	for (__u64 began = uv_hrtime(); health_of(t, id) != TEAL_DOWN && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
 		uv_run(&loop, UV_RUN_ONCE);
 		failures = check_of(id).failures;
 		ROW_CHECK(!check_of(id).changed_at == (failures < 3), "decided after %u failures", failures);
-		ROW_CHECK(health_of(id) != TEAL_DOWN || failures >= 3, "down after %u failures", failures);
+		ROW_CHECK(health_of(t, id) != TEAL_DOWN || failures >= 3, "down after %u failures", failures);
 	}
-	CU_ASSERT_EQUAL(health_of(id), TEAL_DOWN);
+	CU_ASSERT_EQUAL(health_of(t, id), TEAL_DOWN);
 	CU_ASSERT_EQUAL_FATAL(listen(listener, 64), 0);
-	for (__u64 began = uv_hrtime(); health_of(id) != TEAL_UP && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
+	for (__u64 began = uv_hrtime(); health_of(t, id) != TEAL_UP && uv_hrtime() - began < MOST_MS * 1000000ULL;) {
 		uv_run(&loop, UV_RUN_ONCE);
 		successes = check_of(id).successes;
-		ROW_CHECK(health_of(id) != TEAL_UP || successes >= 4, "up after %u successes", successes);
+		ROW_CHECK(health_of(t, id) != TEAL_UP || successes >= 4, "up after %u successes", successes);
 	}
-	CU_ASSERT_EQUAL(health_of(id), TEAL_UP);
+	CU_ASSERT_EQUAL(health_of(t, id), TEAL_UP);
 	end();
 }
 
@@ -194,7 +184,7 @@ static void a_restart_knows_what_was_found(void)
 	after = check_of(id);
 	CU_ASSERT_EQUAL(after.failures, before.failures + 1);
 	CU_ASSERT_EQUAL(after.changed_at, before.changed_at);
-	CU_ASSERT_EQUAL(health_of(id), TEAL_DOWN);
+	CU_ASSERT_EQUAL(health_of(t, id), TEAL_DOWN);
 	end();
 }
 
@@ -367,7 +357,7 @@ static void a_configuration_is_followed(void)
 	health_put(t, first, TEAL_UNKNOWN);
 	for (__u64 began = uv_hrtime(); uv_hrtime() - began < 500000000ULL;)
 		uv_run(&loop, UV_RUN_ONCE);
-	CU_ASSERT_EQUAL(health_of(first), TEAL_UNKNOWN);
+	CU_ASSERT_EQUAL(health_of(t, first), TEAL_UNKNOWN);
 	end();
 }
 

@@ -47,8 +47,7 @@ static void a_row_without_its_place_gets_it(void)
 	ROW_CHECK(!index_mend(t, &e), "not mended: %s", e.text);
 	CU_ASSERT_EQUAL(taken(t, TABLE_service_slots), 2);
 	CU_ASSERT_EQUAL(taken(t, TABLE_endpoint_slots), 3);
-	config_free(config);
-	tables_end(t);
+	tables_end(t, config);
 }
 
 CU_TestInfo index_tests[] = {

@@ -28,11 +28,35 @@ static void directory_begin(void)
 #define PREVIEW WEB "preview must have a color and a list of clients"
 #define BACKEND WEB "a backend must be written as ADDRESS:PORT"
 
+struct nonsense {
+	const char *sentence, *text, *why;
+};
+
+static void rows_check(const struct nonsense *rows, size_t count)
+{
+	directory_begin();
+	for (size_t i = 0; i < count; i++) {
+		struct record *record = NULL;
+		struct error e = { 0 };
+		char wanted[512];
+
+		snprintf(wanted, sizeof(wanted),
+			 "%s is not a record that teal wrote (%s): mend it, or move it away to begin "
+			 "with the configuration",
+			 file, rows[i].why);
+		CU_ASSERT_TRUE_FATAL(file_write(file, rows[i].text, strlen(rows[i].text)));
+		ROW_CHECK(record_read(directory, &record, &e) == -EINVAL && !record, "%s: not refused",
+			  rows[i].sentence);
+		ROW_CHECK(!strcmp(e.text, wanted), "%s:\n\twanted \"%s\"\n\tgot    \"%s\"", rows[i].sentence, wanted,
+			  e.text);
+		ROW_CHECK(e.code == EXIT_FAILED, "%s: code %d", rows[i].sentence, e.code);
+	}
+	scratch_remove(directory);
+}
+
 static void nonsense_is_refused(void)
 {
-	static const struct {
-		const char *sentence, *text, *why;
-	} rows[] = {
+	static const struct nonsense rows[] = {
 		{ "an empty file", "", "line 1: '[' or '{' expected near end of file" },
 		{ "not JSON", "hello", "line 1: '[' or '{' expected near 'hello'" },
 		{ "a list", "[]", "Expected object, got array" },
@@ -69,6 +93,14 @@ static void nonsense_is_refused(void)
 		{ "a time before time", ONE(FOUR("\"blue\"", "null", "1", "-2")), RANGE },
 		{ "a time beyond 64 bits", ONE(FOUR("\"blue\"", "null", "1", "99999999999999999999")),
 		  "line 1: too big integer near '99999999999999999999'" },
+	};
+
+	rows_check(rows, COUNT(rows));
+}
+
+static void nonsense_about_what_was_set_at_run_time_is_refused(void)
+{
+	static const struct nonsense rows[] = {
 		{ "backends in one word", ONE(FIELDS ", \"blue\": \"10.0.1.11:8443\""), WEB "backends must be a list" },
 		{ "backends that are null", ONE(FIELDS ", \"green\": null"), WEB "backends must be a list" },
 		{ "no port", ONE(FIELDS ", \"blue\": [\"10.0.1.11:8443\", \"10.0.1.12\"]"), BACKEND },
@@ -88,26 +120,11 @@ static void nonsense_is_refused(void)
 		  PREVIEW },
 		{ "a preview of a host name", ONE(FIELDS ", \"preview\": {\"color\": \"green\", \"from\": [\"home\"]}"),
 		  WEB "a client of the preview must be written as ADDRESS or ADDRESS/BITS" },
+		{ "a history that is a word", ONE(FIELDS ", \"history\": \"release 1\""),
+		  WEB "history must be an entry of the history" },
 	};
 
-	directory_begin();
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct record *record = NULL;
-		struct error e = { 0 };
-		char wanted[512];
-
-		snprintf(wanted, sizeof(wanted),
-			 "%s is not a record that teal wrote (%s): mend it, or move it away to begin "
-			 "with the configuration",
-			 file, rows[i].why);
-		CU_ASSERT_TRUE_FATAL(file_write(file, rows[i].text, strlen(rows[i].text)));
-		ROW_CHECK(record_read(directory, &record, &e) == -EINVAL && !record, "%s: not refused",
-			  rows[i].sentence);
-		ROW_CHECK(!strcmp(e.text, wanted), "%s:\n\twanted \"%s\"\n\tgot    \"%s\"", rows[i].sentence, wanted,
-			  e.text);
-		ROW_CHECK(e.code == EXIT_FAILED, "%s: code %d", rows[i].sentence, e.code);
-	}
-	scratch_remove(directory);
+	rows_check(rows, COUNT(rows));
 }
 
 /* Whatever byte a torn write ends at, no half of a record is taken for a whole. */
@@ -151,6 +168,7 @@ static void what_is_no_file_is_refused(void)
 
 CU_TestInfo nonsense_tests[] = {
 	{ "nonsense is refused", nonsense_is_refused },
+	{ "nonsense about what was set at run time is refused", nonsense_about_what_was_set_at_run_time_is_refused },
 	{ "no cut is taken for the whole", no_cut_is_taken_for_the_whole },
 	{ "what is no file is refused", what_is_no_file_is_refused },
 	CU_TEST_INFO_NULL,

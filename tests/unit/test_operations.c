@@ -46,8 +46,7 @@ void two_begin(void)
 
 void two_end(void)
 {
-	config_free(config);
-	tables_end(t);
+	tables_end(t, config);
 }
 
 /* As after a reboot: all tables new, the books kept. */

@@ -35,8 +35,7 @@ static void begin(void)
 
 static void end(void)
 {
-	config_free(config);
-	tables_end(t);
+	tables_end(t, config);
 }
 
 static void refresh(void)

@@ -119,6 +119,14 @@ static void what_does_not_fit_the_form_is_refused(void)
 		  "5: this entry of \"services\" has no \"listen\": add it, see teal.yaml(5)" },
 		{ "health without a type", WEB "    health:\n      rise: 2\n",
 		  "6: \"health\" has no \"type\": add it, see teal.yaml(5)" },
+	};
+
+	config_rows_check(rows, COUNT(rows));
+}
+
+static void what_is_of_another_kind_is_refused(void)
+{
+	static const struct config_row rows[] = {
 		{ "devices that are no list", "devices: eth0\nservices: []\n",
 		  "1: \"devices\" must be a list, not \"eth0\"" },
 		{ "a device that is only a name", "devices: [eth0]\nservices: []\n",
@@ -215,6 +223,14 @@ static void values_without_meaning_are_refused(void)
 		  WEB "    health:\n      type: http\n      path: \"/ HTTP/1.1\\r\\nX: y\"\n",
 		  "7: \"path\" must begin with / and contain no spaces, such as /healthz, not \"/ HTTP/1.1\\x0d\\nX: "
 		  "y\"" },
+	};
+
+	config_rows_check(rows, COUNT(rows));
+}
+
+static void numbers_and_times_without_meaning_are_refused(void)
+{
+	static const struct config_row rows[] = {
 		{ "an interval without a unit", WEB "    health:\n      type: tcp\n      interval: 2\n",
 		  "7: \"interval\" " DURATION ", not \"2\"" },
 		{ "an interval of nothing", WEB "    health: { type: tcp, interval: 0s }\n",
@@ -353,7 +369,9 @@ static void entries_that_disagree_are_refused(void)
 CU_TestInfo refusal_tests[] = {
 	{ "what is no YAML is refused", what_is_no_yaml_is_refused },
 	{ "what does not fit the form is refused", what_does_not_fit_the_form_is_refused },
+	{ "what is of another kind is refused", what_is_of_another_kind_is_refused },
 	{ "values without meaning are refused", values_without_meaning_are_refused },
+	{ "numbers and times without meaning are refused", numbers_and_times_without_meaning_are_refused },
 	{ "what can never work is refused", what_can_never_work_is_refused },
 	{ "entries that disagree are refused", entries_that_disagree_are_refused },
 	CU_TEST_INFO_NULL,

@@ -17,20 +17,6 @@
 static struct tables *t;
 static struct config *config;
 
-static void begin(const char *yaml)
-{
-	struct error e = { 0 };
-
-	t = tables_begin(yaml, &config);
-	ROW_CHECK(!tables_apply(t, yaml, &e), "not applied: %s", e.text);
-}
-
-static void end(void)
-{
-	config_free(config);
-	tables_end(t);
-}
-
 static void reload(const char *yaml)
 {
 	struct error e = { 0 };
@@ -108,7 +94,7 @@ static void words_become_flags(void)
 		{ WEB SET "    affinity: none\n    on_switch: keep\n    on_down: keep\n    all_down: keep\n" LIMITS, 0, 0 },
 	};
 
-	begin(PLAIN);
+	t = tables_applied(PLAIN, &config);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct service s;
 
@@ -118,10 +104,10 @@ static void words_become_flags(void)
 			  s.flags);
 		ROW_CHECK(s.info.policy == rows[i].policy, "row %zu: policy %u", i, s.info.policy);
 	}
-	end();
-	begin(SERVICES "  - name: dns\n    listen: 203.0.113.10:53/udp\n    on_switch: move\n" LIMITS);
+	tables_end(t, config);
+	t = tables_applied(SERVICES "  - name: dns\n    listen: 203.0.113.10:53/udp\n    on_switch: move\n" LIMITS, &config);
 	CU_ASSERT_EQUAL(find("dns").flags, TEAL_SERVICE_MOVE);
-	end();
+	tables_end(t, config);
 }
 
 static void flags_of_run_time_stay(void)
@@ -132,7 +118,7 @@ static void flags_of_run_time_stay(void)
 	struct service s;
 	__u32 id;
 
-	begin(PLAIN);
+	t = tables_applied(PLAIN, &config);
 	s = find("web");
 	id = s.id;
 	/* Flags without what they are about would be what a kill has left. */
@@ -147,14 +133,14 @@ static void flags_of_run_time_stay(void)
 	CU_ASSERT_EQUAL(find("web").flags, TEAL_SERVICE_PREVIEW | TEAL_SERVICE_PAUSED | TEAL_SERVICE_AFFINITY);
 	reload(PLAIN);
 	CU_ASSERT_EQUAL(find("web").flags, TEAL_SERVICE_PREVIEW | TEAL_SERVICE_PAUSED);
-	end();
+	tables_end(t, config);
 }
 
 static void a_source_is_kept_for_its_flows(void)
 {
 	struct service s;
 
-	begin(PLAIN);
+	t = tables_applied(PLAIN, &config);
 	s = find("web");
 	CU_ASSERT_STRING_EQUAL(source_of(s.id), "::");
 	CU_ASSERT_EQUAL(has_source("10.0.1.11:80"), 0);
@@ -169,7 +155,7 @@ static void a_source_is_kept_for_its_flows(void)
 	CU_ASSERT_EQUAL(has_source("10.0.1.11:80"), 1);
 	CU_ASSERT_EQUAL(has_source("10.0.1.12:80"), 1);
 	CU_ASSERT_EQUAL(has_source("10.0.2.11:80"), 1);
-	end();
+	tables_end(t, config);
 }
 
 static void a_source_cannot_change_under_flows(void)
@@ -181,7 +167,7 @@ static void a_source_cannot_change_under_flows(void)
 	struct service s;
 	__u32 blue;
 
-	begin(WEB SET "    source: 10.0.0.5\n" LIMITS);
+	t = tables_applied(WEB SET "    source: 10.0.0.5\n" LIMITS, &config);
 	s = find("web");
 	blue = backend_id(t, s.id, "10.0.1.11:80");
 	flows_put(blue, 3);
@@ -192,7 +178,7 @@ static void a_source_cannot_change_under_flows(void)
 	flows_put(blue, 0);
 	reload(WEB SET "    source: 10.0.0.6\n" LIMITS);
 	CU_ASSERT_STRING_EQUAL(source_of(s.id), "10.0.0.6");
-	end();
+	tables_end(t, config);
 }
 
 static void a_backend_is_not_the_source(void)
@@ -203,7 +189,7 @@ static void a_backend_is_not_the_source(void)
 	struct service s;
 
 	CU_ASSERT_EQUAL_FATAL(endpoint_parse("10.0.0.5:80", &endpoint), 0);
-	begin(PLAIN);
+	t = tables_applied(PLAIN, &config);
 	s = find("web");
 	CU_ASSERT_EQUAL(service_source_check(t, &s, &set, &e), 0);
 	reload(WEB SET "    source: 10.0.0.5\n" LIMITS);
@@ -211,20 +197,20 @@ static void a_backend_is_not_the_source(void)
 	CU_ASSERT_EQUAL(service_source_check(t, &s, &set, &e), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(e.text, "10.0.0.5 cannot be the address of a backend of web, for it is the service's source: "
 				       "give one of them another address");
-	end();
+	tables_end(t, config);
 }
 
 static void a_new_service_has_no_source_of_an_old_one(void)
 {
 	const struct teal_source stale = { .address = { 1 } };
 
-	begin(DEVICES "services: []\n" LIMITS);
+	t = tables_applied(DEVICES "services: []\n" LIMITS, &config);
 	for (__u32 id = 1; id < t->rows[TABLE_sources]; id++)
 		CU_ASSERT_EQUAL(table_put(t, TABLE_sources, &id, &stale), 0);
 	reload(PLAIN);
 	CU_ASSERT_STRING_EQUAL(source_of(find("web").id), "::");
 	CU_ASSERT_EQUAL(has_source("10.0.1.11:80"), 0);
-	end();
+	tables_end(t, config);
 }
 
 static void resets_follow_their_policy(void)
@@ -235,7 +221,7 @@ static void resets_follow_their_policy(void)
 	struct service s;
 	__u32 blue, green;
 
-	begin(KEEP);
+	t = tables_applied(KEEP, &config);
 	s = find("web");
 	blue = backend_id(t, s.id, "10.0.1.11:80");
 	green = backend_id(t, s.id, "10.0.2.11:80");
@@ -245,7 +231,7 @@ static void resets_follow_their_policy(void)
 	CU_ASSERT_TRUE(!table_get(t, TABLE_backends, &green, &row) && row.reset == 0);
 	reload(KEEP);
 	CU_ASSERT_TRUE(!table_get(t, TABLE_backends, &blue, &row) && row.reset == 0);
-	end();
+	tables_end(t, config);
 }
 
 static void meta_follows_a_reload(void)
@@ -253,7 +239,7 @@ static void meta_follows_a_reload(void)
 	struct teal_meta meta;
 	__u32 only = 0, seed;
 
-	begin(PLAIN "timeouts: { established: 60s }\n");
+	t = tables_applied(PLAIN "timeouts: { established: 60s }\n", &config);
 	CU_ASSERT_EQUAL(table_get(t, TABLE_meta, &only, &meta), 0);
 	CU_ASSERT_EQUAL(meta.refuse_when_full, 0);
 	CU_ASSERT_EQUAL(meta.established_ns, 60000000000ULL);
@@ -265,7 +251,7 @@ static void meta_follows_a_reload(void)
 	CU_ASSERT_EQUAL(meta.established_ns, 7860000000000ULL);
 	CU_ASSERT_EQUAL(meta.seed, seed);
 	CU_ASSERT_EQUAL(meta.layout, TEAL_LAYOUT);
-	end();
+	tables_end(t, config);
 }
 
 CU_TestInfo traits_tests[] = {
