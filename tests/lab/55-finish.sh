@@ -4,22 +4,15 @@
 # that a reboot comes back on the color that traffic goes to; a switch that is only slow is left alone.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source=traced.sh
+source "$(dirname "$0")/traced.sh"
 
-row() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r ".[].formatted.value | select(.name == \"echo\") | $1"; }
-booked() { jq -r ".services.echo | $1" "$LAB_STATE/state.json"; }
 last() { teal history echo --json | jq -r ".history[-1] | $1"; }
 everywhere() { # COLOR GENERATION: what traffic gets, in the row, in the books, and the last of the history
 	is "$(active_color echo), $(row .active) $(row .generation), $(booked .active) $(booked .generation), $(last '"\(.to) \(.generation)"')" \
 		"$1, TEAL_${1^^} $2, $1 $2, $1 $2"
 }
 told() { is "$(last '"\(.to) \(.user) \(.why)"')" "$1"; } # the last of the history
-traced() { # INJECTION COMMAND...
-	local injection=$1 code=0
-	shift
-	{ edge strace -qq -o /dev/null -e "trace=${injection%%:*}" -e "inject=$injection" "$TEAL" "$@" --pin-dir "$LAB_PINS" \
-		--state-dir "$LAB_STATE" || code=$?; } >/dev/null 2>&1
-	return $code
-}
 finished() { # WHAT, INJECTION: a switch to green that is killed there is finished
 	local before
 	teal switch echo blue --quiet
@@ -30,22 +23,11 @@ finished() { # WHAT, INJECTION: a switch to green that is killed there is finish
 		"blue the command that switched was killed before it could write down who it was, and why"
 }
 
-lab_up routed
-lab_config ""
-# shellcheck disable=SC2086
-echo_start $BACKENDS
-teald_start
-load_begin echo --long 20 --seconds 60
-expect "20 connections are there" eventually 10 has_flows echo 20
-
-# The writes to tables of a switch: the slot's is the first.
-edge strace -qq -o "$LAB_DIR/calls" -e trace=bpf "$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" >/dev/null
-mapfile -t writes < <(grep -n BPF_MAP_UPDATE_ELEM "$LAB_DIR/calls" | cut -d : -f 1)
-expect "it writes to tables" holds "${#writes[@]}" -ge 2
-
-finished "between the slot and the row" bpf $((writes[0] + 1))
+echo_begin
+writes_find
+finished "between the slot and the row" bpf $((WRITES[0] + 1))
 expect "with the connections of that moment" is "$(last .connections)" 20
-finished "before it writes the row" bpf "${writes[1]}"
+finished "before it writes the row" bpf "${WRITES[1]}"
 finished "between the row and the books" renameat 1
 expect "nobody knows who it was" is "$(teal history echo --limit 1 | grep -c 'nobody knows')" 1
 
@@ -59,7 +41,7 @@ expect "once" is "$(teal history echo --json | jq '.history | length')" $((count
 expect "it is told in the log" grep -q 'echo: whoever switched from blue to green was killed before that was written down' "$LAB_DIR/teald.log"
 teal switch echo blue --quiet
 before=$(generation echo)
-expect "a switch is killed before the slot" exits 137 traced "bpf:signal=KILL:when=${writes[0]}" switch echo green
+expect "a switch is killed before the slot" exits 137 traced "bpf:signal=KILL:when=${WRITES[0]}" switch echo green
 sleep 2
 expect "and nothing was switched" everywhere blue "$before"
 
@@ -74,14 +56,14 @@ expect "teald had nothing to do" not log_says "$lines" 'killed before'
 # Without a daemon the next command finishes it, and tells of both.
 teald_stop
 teal switch echo blue --quiet
-expect "without a daemon a switch is killed" exits 137 traced "bpf:signal=KILL:when=$((writes[0] + 1))" switch echo green
+expect "without a daemon a switch is killed" exits 137 traced "bpf:signal=KILL:when=$((WRITES[0] + 1))" switch echo green
 teal rollback echo --why 'and back' --quiet
 expect "the next command tells of both" is "$(teal history echo --limit 2 --json | jq -r '[.history[] | .to + ": " + .why] | join("; ")')" \
 	"green: the command that switched was killed before it could write down who it was, and why; blue: and back"
 
 # And then a reboot.
 before=$(generation echo)
-expect "another is killed" exits 137 traced "bpf:signal=KILL:when=$((writes[0] + 1))" switch echo green
+expect "another is killed" exits 137 traced "bpf:signal=KILL:when=$((WRITES[0] + 1))" switch echo green
 expect "the books say blue" is "$(booked .active)" blue
 teald_start
 expect "the next daemon finishes it" eventually 1 everywhere green $((before + 1))

@@ -3,18 +3,14 @@
 # The history: who switched what, when and why; and what happens when it cannot be written.
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source=traced.sh
+source "$(dirname "$0")/traced.sh"
 
 entry() { # NUMBER FROM THE END, FILTER
 	teal history --json | jq -r ".history[-$1] | $2"
 }
 
-lab_up routed
-lab_config ""
-# shellcheck disable=SC2086
-echo_start $BACKENDS
-teald_start
-load_begin echo --long 20 --seconds 60
-expect "20 connections are there" eventually 10 has_flows echo 20
+echo_begin
 
 expect "nothing was switched yet" is "$(teal history)" "nothing was switched yet"
 expect "a switch with a reason" teal switch echo green --why 'release 42' --quiet
@@ -43,42 +39,28 @@ last_is() { is "$(entry 1 '"\(.to) \(.generation)"')" "$1"; }
 expect "and told as soon as it can be" eventually 2 last_is "green 3"
 
 # Killed anywhere, between the slot, the row and the books: the next one finishes it.
-row_color() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r '.[].formatted.value | select(.name == "echo").active'; }
-everywhere() { # COLOR: in the row, as status reconciles it, in the books, and the last of the history
-	is "$(row_color) $(active_color echo) $(jq -r .services.echo.active "$LAB_STATE/state.json")" "TEAL_${1^^} $1 $1" &&
-		is "$(generation echo)" "$(jq .services.echo.generation "$LAB_STATE/state.json")"
+everywhere() { # COLOR: in the row, as status reconciles it, and in the books
+	is "$(row .active) $(active_color echo) $(booked .active)" "TEAL_${1^^} $1 $1" && is "$(generation echo)" "$(booked .generation)"
 }
 killed_at() { # SYSTEM CALL, WHICH OF THEM
-	local color=green code=0
 	teal switch echo blue --quiet
-	{
-		nsenter --net="/run/netns/$LAB-edge" strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" \
-			"$TEAL" switch echo "$color" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" || code=$?
-	} >/dev/null 2>&1
-	expect "a switch is killed at its $1() number $2" is "$code" 137
-	expect "the next one is made" teal switch echo "$color" --quiet
-	expect "and is the same everywhere" everywhere "$color"
+	expect "a switch is killed at its $1() number $2" exits 137 traced "$1:signal=KILL:when=$2" switch echo green
+	expect "the next one is made" teal switch echo green --quiet
+	expect "and is the same everywhere" everywhere green
 }
 for nth in 1 2 3 4; do killed_at fsync $nth; done
-# ^C and the like have to wait until the books are written.  (Who starts the tests in the background has had ^C ignored.)
+# ^C and the like have to wait until the books are written.
 interrupted_at() { # SYSTEM CALL, WHICH ONE
-	local code=0
 	teal switch echo blue --quiet
-	{
-		nsenter --net="/run/netns/$LAB-edge" env --default-signal=INT strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=INT:when=$2" \
-			"$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" || code=$?
-	} >/dev/null 2>&1
-	expect "a switch gets a ^C at its $1() number $2" is "$code" 130
+	expect "a switch gets a ^C at its $1() number $2" exits 130 traced "$1:signal=INT:when=$2" switch echo green
 	expect "and is the same everywhere all the same" everywhere green
 }
 for nth in 1 2 3; do interrupted_at fsync $nth; done
 # Before each of its writes to a table, and after the first, which is the slot's.
 teal switch echo blue --quiet
-edge strace -qq -o "$LAB_DIR/calls" -e trace=bpf "$TEAL" switch echo green --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" >/dev/null
-mapfile -t writes < <(grep -n BPF_MAP_UPDATE_ELEM "$LAB_DIR/calls" | cut -d : -f 1)
-expect "it writes to tables" holds "${#writes[@]}" -ge 2
-for nth in "${writes[@]}"; do killed_at bpf "$nth"; done
-killed_at bpf $((writes[0] + 1))
+writes_find
+for nth in "${WRITES[@]}"; do killed_at bpf "$nth"; done
+killed_at bpf $((WRITES[0] + 1))
 load_end echo
 expect_clean echo "all the while"
 teald_stop
