@@ -56,6 +56,19 @@ interrupted_at() { # SYSTEM CALL, WHICH ONE
 	expect "and is the same everywhere all the same" everywhere green
 }
 for nth in 1 2 3; do interrupted_at fsync $nth; done
+signals_wait() { # WHAT, IN THE BOOKS, COMMAND...
+	local what=$1 filter=$2
+	shift 2
+	expect "teal $* gets a ^C before the books are written" exits 130 traced "fsync:signal=INT:when=2" "$@"
+	expect "and $what stands in them" booked -e "$filter"
+}
+signals_wait "what it set" '.green == ["10.0.2.11:7000"]' backends echo green 10.0.2.11:7000
+teal switch echo blue --quiet
+signals_wait "the canary" '.canary.percent == 5' canary echo green 5
+signals_wait "no canary" '.canary == null' canary echo off
+signals_wait "the preview" '.preview.color == "green"' preview echo green --from 192.0.2.0/24
+signals_wait "no preview" '.preview == null' preview echo --off
+teal backends echo green 10.0.2.11:7000 10.0.2.12:7000 --quiet
 # Before each of its writes to a table, and after the first, which is the slot's.
 teal switch echo blue --quiet
 writes_find

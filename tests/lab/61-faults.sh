@@ -59,6 +59,23 @@ refused_all "the disk is read-only" "Read-only file system"
 expect "what is only asked for is told all the same" edge "$TEAL" status --pin-dir "$LAB_PINS" --state-dir "$LAB_DIR/books" --quiet
 umount "$LAB_DIR/books"
 
+# --- the disk fails between the tables and the books ---
+
+said() { # of all that can be changed
+	teal status --json | jq -c '.services[] | [.name, .active, .previous, .generation, .canary, .preview,
+		([.colors[].backends[].address] | sort)]'
+}
+said=$(said)
+for each in "switch web green" "switch web echo green" "rollback udp" "canary web green 5" "canary echo off" \
+	"preview web green --from 192.0.2.0/24" "preview echo --off" "preview echo green --from 198.51.100.0/24" "backends web green 10.0.2.11:8080"; do
+	read -ra words <<<"$each"
+	expect "the books cannot be renamed: teal $each fails" refused 1 "Input/output error" \
+		edge strace -qq -o /dev/null -e trace=renameat -e inject=renameat:error=EIO:when=1 "$TEAL" "${words[@]}" --pin-dir "$LAB_PINS" \
+		--state-dir "$LAB_STATE"
+	expect "and is undone: all is what it was" is "$(said)" "$said"
+done
+before=$(tables_sum) # some have other ids now
+
 # --- the books ---
 
 cp "$LAB_STATE/state.json" "$LAB_DIR/state.json"

@@ -14,7 +14,7 @@ echo_begin() {
 }
 
 row() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r ".[].formatted.value | select(.name == \"echo\") | $1"; }
-booked() { jq -r ".services.echo | $1" "$LAB_STATE/state.json"; }
+booked() { jq -r "${@:1:$#-1}" ".services.echo | ${*: -1}" "$LAB_STATE/state.json"; } # [OPTION OF JQ] FILTER
 
 traced() { # INJECTION COMMAND...: a command of teal's, as strace(1) disturbs it
 	local injection=$1 code=0

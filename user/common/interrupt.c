@@ -39,3 +39,20 @@ bool interrupt_sleep(unsigned int ms)
 	}
 	return came;
 }
+
+sigset_t interrupts_hold(void)
+{
+	sigset_t held, before;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &held, &before);
+	return before;
+}
+
+void interrupts_release(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/interrupt.h"
 #include "operation/finish.h"
 #include "operation/reset.h"
 #include "operation/switch.h"
@@ -117,6 +118,7 @@ static int canary_put(const struct tables *t, const struct service *s, const str
 static int canary_change(const struct tables *t, const char *state_dir, struct service *s,
 			 const struct teal_service_info *info, struct error *e)
 {
+	_cleanup_interrupts_ sigset_t before = interrupts_hold();
 	struct service changed = *s;
 	int error;
 

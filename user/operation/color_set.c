@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/interrupt.h"
 #include "operation/record.h"
 
 int color_set_parse(const struct service *s, char **texts, int count, struct endpoint *to, struct error *e)
@@ -101,7 +102,10 @@ static int set_record(const char *state_dir, const struct service *s, enum teal_
 int color_set_replace(const struct tables *t, const char *state_dir, const struct service *s, enum teal_color color,
 		      const struct backend_set *set, bool at_run_time, struct error *e)
 {
+	_cleanup_interrupts_ sigset_t signals = interrupts_hold();
 	struct backend_set sets[TEAL_COLORS], wanted[TEAL_COLORS];
+	struct error second = {};
+	bool tried = false;
 	int error = backends_get(t, s->id, sets, e);
 
 	if (error)
@@ -115,10 +119,14 @@ int color_set_replace(const struct tables *t, const char *state_dir, const struc
 		error = record_check(state_dir, e);
 	if (!error && services_tidy(t))
 		error = error_set(e, EXIT_FAILED, EIO, "cannot tidy the tables");
-	if (!error)
+	if (!error) {
+		tried = true;
 		error = backends_set(t, s, wanted, e);
+	}
 	if (!error)
 		error = set_record(state_dir, s, color, set, at_run_time, e);
+	if (error && tried)
+		backends_set(t, s, sets, &second); /* back to what the books say; the cause is told already */
 	free((void *)sets[TEAL_BLUE].endpoints);
 	free((void *)sets[TEAL_GREEN].endpoints);
 	return error;

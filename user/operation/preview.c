@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/interrupt.h"
 #include "operation/finish.h"
 #include "operation/reset.h"
 #include "operation/services.h"
@@ -214,6 +215,7 @@ static void preview_restore(const struct tables *t, const struct service *before
 int preview_set(const struct tables *t, const char *state_dir, struct service *s, enum teal_color color,
 		const struct prefix *from, unsigned int count, bool force, struct error *e)
 {
+	_cleanup_interrupts_ sigset_t signals = interrupts_hold();
 	_cleanup_free_ struct prefix *before = NULL;
 	struct error unwritten = {};
 	struct service changed;
@@ -244,8 +246,11 @@ int preview_set(const struct tables *t, const char *state_dir, struct service *s
 
 int preview_end(const struct tables *t, const char *state_dir, struct service *s, struct error *e)
 {
+	_cleanup_interrupts_ sigset_t signals = interrupts_hold();
+	_cleanup_free_ struct prefix *before = NULL;
 	struct error unwritten = {};
 	struct service changed;
+	unsigned int known = 0;
 	int error;
 
 	if (s->info.preview == TEAL_NO_COLOR)
@@ -253,6 +258,8 @@ int preview_end(const struct tables *t, const char *state_dir, struct service *s
 	error = record_check(state_dir, e);
 	if (!error)
 		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+	if (!error)
+		error = preview_get(t, s->id, &before, &known, e);
 	if (error)
 		return error;
 	changed = *s;
@@ -263,7 +270,9 @@ int preview_end(const struct tables *t, const char *state_dir, struct service *s
 	changed.info.preview = TEAL_NO_COLOR;
 	changed.flags &= ~TEAL_SERVICE_PREVIEW;
 	error = preview_record(state_dir, &changed, NULL, 0, e);
-	if (!error)
+	if (error)
+		preview_restore(t, s, before, known);
+	else
 		*s = changed;
 	return error;
 }

@@ -2,11 +2,11 @@
 #include "operation/switch.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "common/interrupt.h"
 #include "operation/finish.h"
 #include "operation/health.h"
 #include "operation/history.h"
@@ -281,18 +281,9 @@ static int services_switch(const struct tables *t, const char *state_dir, struct
 int switch_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
 		    const struct switch_request *request, struct switch_result *ret, struct error *e)
 {
-	sigset_t held, before;
-	int error;
+	_cleanup_interrupts_ sigset_t before = interrupts_hold();
 
-	/* Between the slot and the books an impatient ^C would leave a reboot with the old color: it has to wait. */
-	sigemptyset(&held);
-	sigaddset(&held, SIGINT);
-	sigaddset(&held, SIGTERM);
-	sigaddset(&held, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &held, &before);
-	error = services_switch(t, state_dir, services, count, request, ret, e);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
+	return services_switch(t, state_dir, services, count, request, ret, e);
 }
 
 int switch_color(const struct tables *t, const char *state_dir, struct service *s, const struct switch_request *request,
