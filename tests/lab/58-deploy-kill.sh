@@ -167,4 +167,21 @@ expect "a guard without teald" refused 3 'teald does not run, and it is what gua
 load_end echo
 expect_clean echo "all the while"
 
+# A reboot in the midst of a guard.
+teald_start
+put_back
+expect "SIGTERM while it is guarded" interrupt TERM guard --guard 4s
+teald_stop
+expect "a reboot" eval 'teald_detach && teald_start'
+expect "the deployment goes on" teal deploy echo --resume --quiet
+expect "and has been guarded to the end" is "$(jq -r .outcome "$LAB_STATE/guard/echo.json")" passed
+put_back
+teald_stop
+
+# Whoever starts teal may ignore the ends of children.
+teald_start
+expect "with SIGCHLD ignored a command's end is seen" edge timeout 20 env --ignore-signal=CHLD "$TEAL" deploy echo --force \
+	--run true --timeout 5s --quiet --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"
+teald_stop
+
 finish

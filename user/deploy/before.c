@@ -83,8 +83,13 @@ static int before_note(struct deploy *d, const struct service *s, struct error *
 	if (error)
 		return error;
 	d->before = calloc(sets[d->color].count + 1, sizeof(*d->before));
-	for (unsigned int i = 0; d->before && i < sets[d->color].count; i++)
+	for (unsigned int i = 0; d->before && i < sets[d->color].count; i++) {
 		d->before[i] = strdup(endpoint_format(&sets[d->color].endpoints[i], one));
+		if (!d->before[i]) { /* half of them would be put back for all */
+			words_free(d->before);
+			d->before = NULL;
+		}
+	}
 	free((void *)sets[TEAL_BLUE].endpoints);
 	free((void *)sets[TEAL_GREEN].endpoints);
 	return d->before ? deploy_write(d, e) : error_set(e, EXIT_FAILED, ENOMEM, "out of memory");

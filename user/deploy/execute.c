@@ -177,6 +177,7 @@ static int execution_run(const struct execution *x, const struct deploy *d, cons
 	sigset_t held, before;
 	int error, status;
 
+	signal(SIGCHLD, SIG_DFL); /* whoever started us may have had it ignored, and then no end of a child can be waited for */
 	/* Before fork(): a signal that came to the keeper too early for it would be noted by our handler, and lost. */
 	sigemptyset(&held);
 	sigaddset(&held, SIGTERM);

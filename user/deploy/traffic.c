@@ -170,11 +170,44 @@ static int guard_rolled_back(const struct deploy *d, struct error *e)
 	return error_set(e, EXIT_REFUSED, ECANCELED, "the guard rolled %s back to %s: %s", d->service, color_name(d->from), why);
 }
 
+/*
+ * After a reboot (or a 'teald --detach') the row has forgotten that it is guarded, and the counters begin anew: so does the
+ * guard, for all of its time, against what its file says of the old color.
+ */
+static int guard_resume(const struct deploy *d, struct error *e)
+{
+	_cleanup_close_ int lock = lock_take(d->pin_dir, LOCK_TABLES, LOCK_WAIT_MS, e);
+	struct service s = {};
+	struct guard guard;
+	__u32 id;
+	int error = lock < 0 ? lock : deploy_service(d, &s, e);
+
+	if (error || s.info.guard_until || guard_read(d->state_dir, d->service, &guard))
+		return error;
+	if (guard.outcome == GUARD_WATCHING && guard.generation == d->generation) {
+		guard.until = s.info.guard_until = table_seconds() + d->plan.guard_s;
+		error = evidence_take(d->tables, s.id, d->color, &guard.before, e);
+		if (!error && guard_write(d->state_dir, &guard))
+			error = error_set(e, EXIT_FAILED, EIO, "cannot write what the guard of %s is to go by", d->service);
+		id = s.id;
+		if (!error && table_put(d->tables, TABLE_service_info, &id, &s.info))
+			error = error_set(e, EXIT_FAILED, errno, "cannot write the row of %s in service_info", d->service);
+	}
+	guard_free(&guard);
+	return error;
+}
+
 int deploy_guard(struct deploy *d, char text[256], struct error *e)
 {
 	struct service s = {};
 	char note[64];
+	int resumed = service_find(d->tables, d->service, &s, e);
 
+	/* Somebody else's switch is looked into below. */
+	if (!resumed && s.info.generation == d->generation && !s.info.guard_until)
+		resumed = guard_resume(d, e);
+	if (resumed)
+		return resumed;
 	for (;;) {
 		__u64 now = table_seconds();
 		int error = service_find(d->tables, d->service, &s, e);
