@@ -52,6 +52,11 @@ expect "with its client and its backend" \
 	holds "$(events '(.client | startswith("198.51.100.2:")) and (.backend | startswith("10.0.1.1"))')" -ge 220
 expect "the switch is told of, with its reason" \
 	eventually 3 has_events 1 '.event == "switch" and .from == "blue" and .to == "green" and .why == "release 42"'
+# The row changes first and the history last, half a second later here.
+edge strace -qq -o /dev/null -e trace=renameat -e inject=renameat:delay_enter=500000:when=1 "$TEAL" switch echo blue --why slowly --quiet \
+	--pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"
+expect "one that takes its time has its reason, too" eventually 3 has_events 1 '.event == "switch" and .to == "blue" and .why == "slowly"'
+teal switch echo green --quiet
 expect "it ends cleanly on SIGINT" monitor_end INT
 expect "and the data path tells no more" is "$(monitor_until)" 0
 monitor_begin

@@ -17,6 +17,7 @@
 #define WANTED_NS 2500000000ULL /* renewed every second: a monitor that was killed is not waited for much longer */
 #define RENEW_NS 1000000000ULL
 #define POLL_MS 200
+#define WHY_NS 1000000000ULL /* that a switch waits for its entry in the history: that comes last */
 
 struct monitor {
 	const struct command_context *context;
@@ -24,6 +25,7 @@ struct monitor {
 	__u64 ahead;	      /* ns since 1970 - monotonic ns */
 	struct service *services; /* as they were when last looked at */
 	unsigned int count;
+	__u64 waits; /* monotonic ns since when a switch waits for its reason; 0: none does */
 };
 
 /* Local time for people, RFC 3339 in UTC for programs; both to the millisecond. */
@@ -115,28 +117,37 @@ static int event_take(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* Why a service was switched, by its newest entry in the history; "" if there is none. */
-static void why_find(const struct monitor *m, const struct service *s, char why[HISTORY_WHY_SIZE])
+/* Why a service was switched, by its newest entry in the history.  Returns whether that has come. */
+static bool why_find(const struct monitor *m, const struct service *s, char why[HISTORY_WHY_SIZE])
 {
 	json_t *list = NULL, *entry;
 	struct error ignored = {};
 	unsigned int unread;
+	bool found;
 
 	why[0] = '\0';
 	if (history_read(m->context->options.state_dir, s->info.name, 1, &list, &unread, &ignored))
-		return;
+		return false;
 	entry = json_array_get(list, 0);
-	if (json_integer_value(json_object_get(entry, "generation")) == s->info.generation)
+	found = json_integer_value(json_object_get(entry, "generation")) == s->info.generation;
+	if (found)
 		snprintf(why, HISTORY_WHY_SIZE, "%s", json_string_value(json_object_get(entry, "why")) ?: "");
 	json_decref(list);
+	return found;
 }
 
-static void switch_tell(const struct monitor *m, const struct service *before, const struct service *s)
+/* Returns whether it was told: one that has no reason yet is looked at again. */
+static bool switch_tell(struct monitor *m, const struct service *before, const struct service *s)
 {
 	char at[CELL_SIZE], why[HISTORY_WHY_SIZE], words[HISTORY_WHY_SIZE + 128];
 	const char *from = color_name(before->info.active), *to = color_name(s->info.active);
 
-	why_find(m, s, why);
+	if (!why_find(m, s, why)) {
+		m->waits = m->waits ?: table_clock();
+		if (table_clock() - m->waits < WHY_NS)
+			return false;
+	}
+	m->waits = 0;
 	snprintf(words, sizeof(words), "%-12s switch  %s → %s, generation %u%s%s", s->info.name, from, to, s->info.generation,
 		 *why ? ": " : "", why);
 	event_print(m,
@@ -144,6 +155,7 @@ static void switch_tell(const struct monitor *m, const struct service *before, c
 			      "switch", "service", s->info.name, "from", from, "to", to, "generation",
 			      (json_int_t)s->info.generation, "why", why),
 		    style_color(to), words);
+	return true;
 }
 
 /* The data path knows no switches: they are seen as rows that have changed. */
@@ -157,8 +169,9 @@ static int switches_look(struct monitor *m, struct error *e)
 		return error;
 	for (unsigned int i = 0; i < count; i++)
 		for (unsigned int n = 0; n < m->count; n++)
-			if (m->services[n].id == now[i].id && m->services[n].info.generation != now[i].info.generation)
-				switch_tell(m, &m->services[n], &now[i]);
+			if (m->services[n].id == now[i].id && m->services[n].info.generation != now[i].info.generation &&
+			    !switch_tell(m, &m->services[n], &now[i]))
+				now[i].info = m->services[n].info;
 	free(m->services);
 	m->services = now;
 	m->count = count;
