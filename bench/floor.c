@@ -17,9 +17,8 @@ static __u16 delta(__u32 sum_new, __u32 sum_old)
 	return htons((sum & 0xffff) + (sum >> 16));
 }
 
-static struct floor_row row_of(const struct floor_fill *f)
+static struct floor_row row_of(const struct floor_fill *f, size_t width)
 {
-	const size_t width = f->plan->ipv6 ? 16 : 4;
 	const __u8 *from = f->plan->destination + 16 - width, *to = f->backend + 16 - width;
 	struct floor_row row = {
 		.port = htons(f->port),
@@ -29,45 +28,36 @@ static struct floor_row row_of(const struct floor_fill *f)
 	};
 
 	memcpy(row.link, f->link, sizeof(row.link));
+	memcpy(row.address, to, width);
 	return row;
 }
 
-static int put4(const struct floor_fill *f, __u32 flow)
+static void key_write(const struct floor_fill *f, size_t width, __u32 flow, struct floor_key *key)
 {
-	struct floor_key4 key = {
-		.source = htonl(flow_client(f->client, flow)),
+	const __be32 client = htonl(flow_client(f->client, flow));
+	__u8 *addresses = (__u8 *)key->addresses;
+
+	*key = (struct floor_key){
 		.source_port = htons(flow_port(flow)),
 		.destination_port = htons(f->plan->destination_port),
-		.protocol = TCP,
+		.protocol = f->plan->protocol ?: TCP,
 	};
-	struct floor_row4 row = { .row = row_of(f) };
-
-	memcpy(&key.destination, f->plan->destination + 12, sizeof(key.destination));
-	memcpy(row.address, f->backend + 12, sizeof(row.address));
-	return bpf_map_update_elem(f->table, &key, &row, BPF_ANY) ? -errno : 0;
-}
-
-static int put6(const struct floor_fill *f, __u32 flow)
-{
-	struct floor_key6 key = {
-		.source_port = htons(flow_port(flow)),
-		.destination_port = htons(f->plan->destination_port),
-		.protocol = TCP,
-	};
-	struct floor_row6 row = { .row = row_of(f) };
-
-	memcpy(key.source, f->plan->source, 12);
-	key.source[3] = htonl(flow_client(f->client, flow));
-	memcpy(key.destination, f->plan->destination, sizeof(key.destination));
-	memcpy(row.address, f->backend, sizeof(row.address));
-	return bpf_map_update_elem(f->table, &key, &row, BPF_ANY) ? -errno : 0;
+	memcpy(addresses, f->plan->source + 16 - width, width);
+	memcpy(addresses + width - sizeof(client), &client, sizeof(client));
+	memcpy(addresses + width, f->plan->destination + 16 - width, width);
 }
 
 int floor_fill(const struct floor_fill *f)
 {
-	int error = 0;
+	const size_t width = f->plan->ipv6 ? 16 : 4;
+	const struct floor_row row = row_of(f, width);
 
-	for (__u32 flow = f->from; flow < f->to && !error; flow++)
-		error = f->plan->ipv6 ? put6(f, flow) : put4(f, flow);
-	return error;
+	for (__u32 flow = f->from; flow < f->to; flow++) {
+		struct floor_key key;
+
+		key_write(f, width, flow, &key);
+		if (bpf_map_update_elem(f->table, &key, &row, BPF_ANY))
+			return -errno;
+	}
+	return 0;
 }

@@ -13,18 +13,15 @@
 #include <linux/types.h>
 #endif
 
-struct floor_key4 {
-	__be32 source, destination;
+/* IPv4's keys and rows are the same without the words behind the first address's end. */
+struct floor_key {
 	__be16 source_port, destination_port;
-	__u8 protocol, pad[3];
+	__u32 protocol;
+	__be32 addresses[8]; /* source and destination, of one word each or of four */
 };
-_Static_assert(sizeof(struct floor_key4) == 16, "the key that the floor's figure is known for");
-
-struct floor_key6 {
-	__be32 source[4], destination[4];
-	__be16 source_port, destination_port;
-	__u8 protocol, pad[3];
-};
+#define FLOOR_KEY4 16 /* bytes */
+#define FLOOR_KEY6 40
+_Static_assert(sizeof(struct floor_key) == FLOOR_KEY6, "IPv6 fills it");
 
 struct floor_row {
 	__be16 port;
@@ -33,16 +30,10 @@ struct floor_row {
 	__u8 link[12];	     /* destination and source */
 	__u16 pad;
 	__u32 device;
-};
-
-struct floor_row4 {
-	struct floor_row row;
-	__be32 address[1];
-};
-
-struct floor_row6 {
-	struct floor_row row;
 	__be32 address[4];
 };
+#define FLOOR_ROW4 28
+#define FLOOR_ROW6 40
+_Static_assert(sizeof(struct floor_row) == FLOOR_ROW6, "IPv6 fills it");
 
 #endif

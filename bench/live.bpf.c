@@ -20,7 +20,7 @@ SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct plain4 *p = data;
+	const struct plain p = plain_at(data, false);
 	__u32 flow;
 
 	if (data + FRAME4 > end)
@@ -28,11 +28,11 @@ int generate(struct xdp_md *ctx)
 	random = random * 6364136223846793005ULL + 1442695040888963407ULL;
 	flow = random >> 32 & setup.mask;
 	__builtin_memcpy(data, setup.frame, FRAME4);
-	p->ip.saddr = bpf_htonl(flow_client(setup.client, flow));
-	p->tcp.source = bpf_htons(flow_port(flow));
+	p.ip4->saddr = bpf_htonl(flow_client(setup.client, flow));
+	p.tcp->source = bpf_htons(flow_port(flow));
 	/* The kernel's own ways look at checksums; the template's are those of the first flow. */
-	p->ip.check = floor_sum(p->ip.check, bpf_htons(flow / FLOWS_OF_CLIENT));
-	p->tcp.check = floor_sum(p->tcp.check,
+	p.ip4->check = floor_sum(p.ip4->check, bpf_htons(flow / FLOWS_OF_CLIENT));
+	p.tcp->check = floor_sum(p.tcp->check,
 				 bpf_htons(flow / FLOWS_OF_CLIENT) + bpf_htons(flow % FLOWS_OF_CLIENT));
 	sent++;
 	return bpf_redirect(out, 0);
@@ -56,7 +56,7 @@ int edge_redirect(struct xdp_md *ctx)
 SEC("xdp")
 int edge_floor(struct xdp_md *ctx)
 {
-	int device = floor_way4((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	int device = floor_way((void *)(long)ctx->data, (void *)(long)ctx->data_end, false, false);
 
 	if (device > 0)
 		return bpf_redirect(device, 0);

@@ -76,45 +76,64 @@ TRAMPOLINE(trampoline_tc4, "tc", __sk_buff, tc_program, false, TC_ACT_SHOT)
 TRAMPOLINE(trampoline_tc6, "tc", __sk_buff, tc_program, true, TC_ACT_SHOT)
 
 SEC("xdp.frags")
-int return_xdp(struct xdp_md *ctx)
+int returns_xdp(struct xdp_md *ctx)
 {
 	(void)ctx;
 	return XDP_PASS;
 }
 
 SEC("tc")
-int return_tc(struct __sk_buff *ctx)
+int returns_tc(struct __sk_buff *ctx)
 {
 	(void)ctx;
 	return TC_ACT_UNSPEC;
 }
 
-#define PARSE(name, section, context, family, pass, drop)                                     \
-	SEC(section)                                                                          \
-	int name(struct context *ctx)                                                         \
-	{                                                                                     \
-		const struct plain##family *p = DATA(ctx);                                    \
-		return is_plain##family(p, END(ctx)) && p->tcp.source && p->tcp.dest ? pass : drop; \
-	}
-PARSE(parse_xdp4, "xdp.frags", xdp_md, 4, XDP_PASS, XDP_DROP)
-PARSE(parse_xdp6, "xdp.frags", xdp_md, 6, XDP_PASS, XDP_DROP)
-PARSE(parse_tc4, "tc", __sk_buff, 4, TC_ACT_UNSPEC, TC_ACT_SHOT)
-PARSE(parse_tc6, "tc", __sk_buff, 6, TC_ACT_UNSPEC, TC_ACT_SHOT)
+/* One program for each family and protocol, so that none asks what it is about. */
+#define EACH_KIND(MACRO)                       \
+	MACRO(tcp4, false, false)              \
+	MACRO(tcp6, true, false)               \
+	MACRO(udp4, false, true)               \
+	MACRO(udp6, true, true)
 
-#define FLOOR(name, section, context, family, drop)                \
-	SEC(section)                                               \
-	int name(struct context *ctx)                              \
-	{                                                          \
-		int device = floor_way##family(DATA(ctx), END(ctx)); \
-		if (device > 0)                                    \
-			return bpf_redirect(device, 0);            \
-		state.missed++;                                    \
-		return drop;                                       \
+#define PARSE(kind, ipv6, udp)                                                                    \
+	SEC("xdp.frags")                                                                          \
+	int parse_xdp_##kind(struct xdp_md *ctx)                                                  \
+	{                                                                                         \
+		return parse(DATA(ctx), END(ctx), ipv6, udp) ? XDP_PASS : XDP_DROP;               \
+	}                                                                                         \
+	SEC("tc")                                                                                 \
+	int parse_tc_##kind(struct __sk_buff *ctx)                                                \
+	{                                                                                         \
+		return parse(DATA(ctx), END(ctx), ipv6, udp) ? TC_ACT_UNSPEC : TC_ACT_SHOT;       \
 	}
-FLOOR(floor_xdp4, "xdp.frags", xdp_md, 4, XDP_DROP)
-FLOOR(floor_xdp6, "xdp.frags", xdp_md, 6, XDP_DROP)
-FLOOR(floor_tc4, "tc", __sk_buff, 4, TC_ACT_SHOT)
-FLOOR(floor_tc6, "tc", __sk_buff, 6, TC_ACT_SHOT)
+static __always_inline bool parse(void *data, void *end, const bool ipv6, const bool udp)
+{
+	const struct plain p = plain_at(data, ipv6);
+
+	return is_plain(&p, end, ipv6, udp) && p.tcp->source && p.tcp->dest;
+}
+EACH_KIND(PARSE)
+
+#define FLOOR(kind, ipv6, udp)                                                                    \
+	SEC("xdp.frags")                                                                          \
+	int floor_xdp_##kind(struct xdp_md *ctx)                                                  \
+	{                                                                                         \
+		return floor_answer(floor_way(DATA(ctx), END(ctx), ipv6, udp), XDP_DROP);         \
+	}                                                                                         \
+	SEC("tc")                                                                                 \
+	int floor_tc_##kind(struct __sk_buff *ctx)                                                \
+	{                                                                                         \
+		return floor_answer(floor_way(DATA(ctx), END(ctx), ipv6, udp), TC_ACT_SHOT);      \
+	}
+static __always_inline int floor_answer(int device, const int drop)
+{
+	if (device > 0)
+		return bpf_redirect(device, 0);
+	state.missed++;
+	return drop;
+}
+EACH_KIND(FLOOR)
 
 /*
  * A flow that was silent for a second has its row written by its next packet.  Whether the packets of a measurement find

@@ -18,9 +18,9 @@
 #define SILENT_MOST 65536 /* flows whose rows are written and looked at in every round */
 
 static const struct bench_row rows[] = {
-	{ "returns at once", RETURNS, DRIVE_XDP, DATA, TCPS, 0, XDP_PASS, false, false, 65536 },
-	{ "only parses", PARSES, DRIVE_XDP, DATA, TCPS, 0, XDP_PASS, false, false, 65536 },
-	{ "the floor", FLOOR, DRIVE_XDP, DATA, TCPS, 0, XDP_REDIRECT, false, false, 65536 },
+	{ "returns at once", RETURNS, DRIVE_XDP, DATA, ALL, 0, XDP_PASS, false, false, 65536 },
+	{ "only parses", PARSES, DRIVE_XDP, DATA, ALL, 0, XDP_PASS, false, false, 65536 },
+	{ "the floor", FLOOR, DRIVE_XDP, DATA, ALL, 0, XDP_REDIRECT, false, false, 65536 },
 	{ "known flow in, XDP to redirect", TEAL, DRIVE_XDP, DATA, ALL, TEAL_SENT_IN, XDP_REDIRECT, false, false, 65536 },
 	{ "known flow in, silent for two seconds", TEAL, DRIVE_XDP, DATA, TCPS, TEAL_SENT_IN, XDP_REDIRECT, false, true, 0 },
 	{ "known flow in, XDP to stack", TEAL, DRIVE_XDP, DATA, ALL, TEAL_PASS_IN_STACK, XDP_PASS, true, false, 0 },
@@ -28,8 +28,8 @@ static const struct bench_row rows[] = {
 	{ "SYN to pending, XDP", TEAL, DRIVE_XDP, SYN_PACKET, TCPS, TEAL_SENT_IN, XDP_REDIRECT, false, false, 1 },
 	{ "unanswered datagram, XDP", TEAL, DRIVE_XDP, SYN_PACKET, UDPS, TEAL_SENT_IN, XDP_REDIRECT, false, false, 1 },
 	{ "not ours, XDP", TEAL, DRIVE_XDP, NOT_OURS, ALL, TEAL_PASS_NOT_OURS, XDP_PASS, false, false, 1 },
-	{ "returns at once, tc", RETURNS, DRIVE_INGRESS, DATA, TCPS, 0, -1, false, false, 0 },
-	{ "the floor, tc", FLOOR, DRIVE_INGRESS, DATA, TCPS, 0, 7, false, false, 0 },
+	{ "returns at once, tc", RETURNS, DRIVE_INGRESS, DATA, ALL, 0, -1, false, false, 0 },
+	{ "the floor, tc", FLOOR, DRIVE_INGRESS, DATA, ALL, 0, 7, false, false, 0 },
 	{ "known flow in, tc to redirect", TEAL, DRIVE_INGRESS, DATA, ALL, TEAL_SENT_IN, 7, false, false, 0 },
 	{ "way back, tc to redirect", TEAL, DRIVE_INGRESS, BACK, ALL, TEAL_SENT_BACK, 7, false, false, 0 },
 	{ "way back, tc egress", TEAL, DRIVE_EGRESS, BACK, ALL, TEAL_PASS_BACK_EGRESS, -1, false, false, 0 },

@@ -69,27 +69,19 @@ static struct plan plan_of(const struct world *w, enum packet_kind kind)
 
 static int program_fd(const struct world *w, const struct bench_row *row)
 {
-	const bool xdp = row->hook == DRIVE_XDP, ipv6 = w->ipv6;
-	const struct packet_bpf *own = w->drive.bpf;
+	static const char *const programs[] = { [RETURNS] = "returns", [PARSES] = "parse", [FLOOR] = "floor" };
+	const bool xdp = row->hook == DRIVE_XDP;
 	const struct teal_bpf *teal = w->edge.bpf;
+	char name[32];
 
-	switch (row->program) {
-	case RETURNS:
-		return bpf_program__fd(xdp ? own->progs.return_xdp : own->progs.return_tc);
-	case PARSES:
-		if (xdp)
-			return bpf_program__fd(ipv6 ? own->progs.parse_xdp6 : own->progs.parse_xdp4);
-		return bpf_program__fd(ipv6 ? own->progs.parse_tc6 : own->progs.parse_tc4);
-	case FLOOR:
-		if (xdp)
-			return bpf_program__fd(ipv6 ? own->progs.floor_xdp6 : own->progs.floor_xdp4);
-		return bpf_program__fd(ipv6 ? own->progs.floor_tc6 : own->progs.floor_tc4);
-	case TEAL:
-		break;
-	}
-	if (xdp)
+	if (row->program == TEAL && xdp)
 		return bpf_program__fd(teal->progs.teal_xdp);
-	return bpf_program__fd(row->hook == DRIVE_INGRESS ? teal->progs.teal_ingress : teal->progs.teal_egress);
+	if (row->program == TEAL)
+		return bpf_program__fd(row->hook == DRIVE_INGRESS ? teal->progs.teal_ingress : teal->progs.teal_egress);
+	snprintf(name, sizeof(name), "%s_%s", programs[row->program], xdp ? "xdp" : "tc");
+	if (row->program != RETURNS)
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), "_%s%d", w->udp ? "udp" : "tcp", w->ipv6 ? 6 : 4);
+	return bpf_program__fd(bpf_object__find_program_by_name(w->drive.bpf->obj, name));
 }
 
 static struct shot shot_of(const struct world *w, const struct bench_row *row, __u32 flows)
@@ -253,7 +245,7 @@ int world_fill(struct world *w, __u32 flows)
 		figures_free(&w->making[step]);
 	for (__u32 at = from; at < flows && !error; at += CHUNK)
 		error = flows_make(w, at, flows - at < CHUNK ? flows - at : CHUNK, flows - at >= CHUNK);
-	if (!error && !w->udp)
+	if (!error)
 		error = drive_floor_fill(&w->drive, &plan, CLIENTS, from, flows);
 	if (!error)
 		error = edge_opened(&w->edge, &after);
