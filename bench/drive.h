@@ -8,9 +8,10 @@
 
 enum drive_hook { DRIVE_XDP, DRIVE_INGRESS, DRIVE_EGRESS };
 
-/* The first client of the flows that are known, and of those that never will be (the last 32 bits). */
+/* The first client of the flows that are known, of those that never will be, and of those for a while (the last 32 bits). */
 #define CLIENTS 0x64400000U  /* 100.64.0.0 */
 #define STRANGERS 0x64600000U /* 100.96.0.0 */
+#define NEWCOMERS 0x64700000U /* 100.112.0.0 */
 
 #define FLOW_SEQUENCE 1000 /* the sequence numbers with which clients begin, and backends */
 #define FLOW_ANSWER 5000

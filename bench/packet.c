@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 
+#include "figures.h"
 #include "world.h"
 
 #define SILENT_LEAST 4096
@@ -39,7 +40,7 @@ static const struct bench_row rows[] = {
 struct bench {
 	const struct packet_options *options;
 	struct world world;
-	struct figures ns[ROWS], ratio[ROWS];
+	struct figures ns[ROWS + STEPS], ratio[ROWS + STEPS]; /* the rows', then those of the steps that make a flow */
 };
 
 static bool row_applies(const struct bench *b, const struct bench_row *row, __u32 flows)
@@ -69,7 +70,7 @@ static int row_measure(struct bench *b, const struct bench_row *row, __u32 flows
 
 static int measure_round(struct bench *b, __u32 flows, int round)
 {
-	double ns[ROWS] = {};
+	double ns[ROWS + STEPS] = {};
 	int error = 0;
 
 	for (size_t i = 0; i < ROWS && !error; i++) {
@@ -89,8 +90,10 @@ static int measure_round(struct bench *b, __u32 flows, int round)
 			nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
 		}
 	}
-	for (size_t i = 0; i < ROWS && !error; i++) {
-		const int floor = floor_of(&rows[i]);
+	if (!error && !b->options->quick)
+		error = world_measure_steps(&b->world, ns + ROWS);
+	for (size_t i = 0; i < ROWS + STEPS && !error; i++) {
+		const int floor = i < ROWS ? floor_of(&rows[i]) : floor_of(&rows[0]);
 
 		if (ns[i] > 0)
 			figures_add(&b->ns[i], ns[i]);
@@ -113,7 +116,8 @@ static void line_print(const struct bench *b, const char *name, __u32 flows, con
 		printf("\n");
 }
 
-/* The steady state has written nothing, or the figures are of something else. */static int measure_size(struct bench *b, __u32 flows)
+/* The steady state has written nothing, or the figures are of something else. */
+static int measure_size(struct bench *b, __u32 flows)
 {
 	int error = world_fill(&b->world, flows);
 
@@ -124,14 +128,12 @@ static void line_print(const struct bench *b, const char *name, __u32 flows, con
 		error = measure_round(b, flows, round);
 	if (!error)
 		error = world_check(&b->world);
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < ROWS + STEPS; i++) {
 		if (!error)
-			line_print(b, rows[i].name, flows, &b->ns[i], &b->ratio[i]);
+			line_print(b, i < ROWS ? rows[i].name : world_step(&b->world, (int)(i - ROWS)), flows, &b->ns[i], &b->ratio[i]);
 		figures_free(&b->ns[i]);
 		figures_free(&b->ratio[i]);
 	}
-	for (int step = 0; step < STEPS && !error; step++)
-		line_print(b, world_step(&b->world, step), flows, &b->world.making[step], NULL);
 	fflush(stdout);
 	return error;
 }

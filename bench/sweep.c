@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 
 #include "daemon/sweep.h"
+#include "figures.h"
 #include "world.h"
 
 #define SWEEPS 7

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "world.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -9,11 +10,13 @@
 #include <bpf/libbpf.h>
 
 #include "packet.skel.h"
+#include "table/service.h"
 #include "teal.skel.h"
 #include "tests/packet/network.h"
 
-#define CHUNK 4096   /* flows that are made at a time */
-#define WARM 32768   /* repetitions before a measurement */
+#define STEP_FLOWS 4096 /* that are made for a figure */
+#define CHUNK 65536	/* flows that are made at a time; each is a pending row for a while */
+#define WARM 32768	/* repetitions before a measurement */
 #define AHEAD_NS (3600 * SECOND_NS) /* flows that were "last seen" in an hour are not silent for a second till then */
 
 static const struct {
@@ -204,16 +207,15 @@ int world_measure_silent(struct world *w, const struct bench_row *row, __u32 flo
 	return error ?: world_stamp(w, AHEAD_NS);
 }
 
-/* The packets that make a flow: whose they are, and what they carry. */
-static int flows_make(struct world *w, __u32 from, __u32 count, bool keep)
+/* The packets that make flows, one flow after the other.  @ret_ns  what each step took; may be NULL */
+static int flows_make(struct world *w, __u32 client, __u32 from, __u32 count, double ret_ns[STEPS])
 {
 	static const struct bench_row in = { "making flows", TEAL, DRIVE_XDP, DATA, ALL, TEAL_SENT_IN, XDP_REDIRECT, false, false, 0 };
 	static const struct bench_row back = { "making flows", TEAL, DRIVE_XDP, BACK, ALL, TEAL_SENT_BACK, XDP_REDIRECT, false, false, 0 };
 	const bool udp = w->udp;
 
-	for (int step = 0; step < 3 && world_step(w, step); step++) {
+	for (int step = 0; step < STEPS && world_step(w, step); step++) {
 		struct shot shot = shot_of(w, step == 1 ? &back : &in, 1);
-		double ns;
 		int error;
 
 		if (step == 0 && !udp)
@@ -222,40 +224,91 @@ static int flows_make(struct world *w, __u32 from, __u32 count, bool keep)
 			shot.plan.flags = SYN | ACK;
 			shot.plan.sequence = FLOW_ANSWER;
 		}
+		shot.client = client;
 		shot.walk = true;
 		shot.first = from;
 		shot.repeat = count;
-		error = measure(w, step == 1 ? &back : &in, &shot, &ns);
+		error = measure(w, step == 1 ? &back : &in, &shot, ret_ns ? &ret_ns[step] : NULL);
 		if (error)
 			return error;
-		if (keep)
-			figures_add(&w->making[step], ns);
 	}
 	return 0;
+}
+
+/* Holds against teal's counters that so many flows were confirmed since. */
+static int opened_check(const struct world *w, __u64 before, __u32 wanted)
+{
+	__u64 now;
+	int error = edge_opened(&w->edge, &now);
+
+	if (error || now - before == wanted)
+		return error;
+	fprintf(stderr, "bench: %s: %llu flows were confirmed, not %u: no figure\n", w->name,
+		(unsigned long long)(now - before), wanted);
+	return -EPROTO;
 }
 
 int world_fill(struct world *w, __u32 flows)
 {
 	const struct plan plan = plan_of(w, DATA);
-	__u64 before, after;
+	__u64 before = 0;
 	int error = edge_opened(&w->edge, &before);
 	__u32 from = w->filled;
 
-	for (int step = 0; step < 3; step++)
-		figures_free(&w->making[step]);
 	for (__u32 at = from; at < flows && !error; at += CHUNK)
-		error = flows_make(w, at, flows - at < CHUNK ? flows - at : CHUNK, flows - at >= CHUNK);
+		error = flows_make(w, CLIENTS, at, flows - at < CHUNK ? flows - at : CHUNK, NULL);
 	if (!error)
 		error = drive_floor_fill(&w->drive, &plan, CLIENTS, from, flows);
 	if (!error)
-		error = edge_opened(&w->edge, &after);
-	if (!error && after - before != flows - from) {
-		fprintf(stderr, "bench: %s: %llu flows were confirmed, not %u: no figure\n", w->name,
-			(unsigned long long)(after - before), flows - from);
-		error = -EPROTO;
-	}
+		error = opened_check(w, before, flows - from);
 	w->filled = flows;
 	return error ?: world_stamp(w, AHEAD_NS);
+}
+
+/* Deletes the flows that were made for a figure, in the books too. */
+static int flows_forget(struct world *w, __u32 client, __u32 count)
+{
+	struct teal_udp_rows rows;
+	struct service service;
+	struct error e = {};
+	char name[8];
+	const __u32 family = w->ipv6;
+	int error;
+
+	snprintf(name, sizeof(name), "%s%d", w->udp ? "dns" : "web", w->ipv6);
+	error = service_find(w->edge.tables, name, &service, &e);
+	for (__u32 flow = 0; flow < count && !error; flow++) {
+		const __be32 address = htonl(flow_client(client, flow));
+		struct teal_flow4_key key4 = { .port = flow_port(flow), .service = service.id };
+		struct teal_flow6_key key6 = { .port = flow_port(flow), .service = service.id };
+
+		network_address(REMOTE, true, key6.client);
+		memcpy(key4.client, &address, sizeof(address));
+		memcpy(key6.client + 12, &address, sizeof(address));
+		error = w->ipv6 ? table_delete(w->edge.tables, TABLE_flows6, &key6) :
+				  table_delete(w->edge.tables, TABLE_flows4, &key4);
+	}
+	if (!error && w->udp)
+		error = table_get(w->edge.tables, TABLE_udp_rows, &family, &rows);
+	if (!error && w->udp) {
+		rows.count -= count;
+		error = table_put(w->edge.tables, TABLE_udp_rows, &family, &rows);
+	}
+	if (error)
+		fprintf(stderr, "bench: %s: cannot delete the flows of a figure: %s\n", w->name, strerror(-error));
+	return error;
+}
+
+int world_measure_steps(struct world *w, double ret_ns[STEPS])
+{
+	__u64 before = 0;
+	int error = edge_opened(&w->edge, &before);
+
+	if (!error)
+		error = flows_make(w, NEWCOMERS, 0, STEP_FLOWS, ret_ns);
+	if (!error)
+		error = opened_check(w, before, STEP_FLOWS);
+	return error ?: flows_forget(w, NEWCOMERS, STEP_FLOWS);
 }
 
 int world_check(struct world *w)
@@ -276,6 +329,7 @@ int world_open(struct world *w, enum world_name id, __u32 rows)
 	int error;
 
 	*w = (struct world){ .name = worlds[id].name, .ipv6 = worlds[id].ipv6, .udp = worlds[id].udp, .id = id };
+	rows += STEP_FLOWS;
 	error = edge_open(&w->edge, w->udp ? 2 * rows : rows); /* UDP may have half of a table */
 	return error ?: drive_open(&w->drive, rows);
 }
@@ -284,8 +338,6 @@ void world_close(struct world *w)
 {
 	drive_close(&w->drive);
 	edge_close(&w->edge);
-	for (int step = 0; step < STEPS; step++)
-		figures_free(&w->making[step]);
 }
 
 void stay_on_one_cpu(void)

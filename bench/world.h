@@ -8,7 +8,6 @@
 
 #include "drive.h"
 #include "edge.h"
-#include "figures.h"
 
 enum world_name { TCP4, TCP6, UDP4, UDP6, WORLDS };
 
@@ -41,8 +40,7 @@ struct world {
 	enum world_name id;
 	struct edge edge;
 	struct drive drive;
-	__u32 filled;		     /* flows */
-	struct figures making[STEPS]; /* what the steps took, of those that were made last; ns */
+	__u32 filled; /* flows */
 };
 
 /* All that can fail says what went wrong and returns a negative errno.  @rows  of the tables of flows */
@@ -60,6 +58,12 @@ int world_measure(struct world *w, const struct bench_row *row, __u32 flows, dou
 
 /* The same of packets each of which is its flow's first in two seconds, one flow after the other. */
 int world_measure_silent(struct world *w, const struct bench_row *row, __u32 flows, double *ret);
+
+/*
+ * What each step takes that makes a flow, ns: some thousand newcomers' flows, one after the other, beside those that there
+ * are.  They are deleted again.
+ */
+int world_measure_steps(struct world *w, double ret_ns[STEPS]);
 
 /* Gives all flows that time as when they were last seen, ns from now. */
 int world_stamp(struct world *w, __s64 from_now);
