@@ -234,15 +234,15 @@ static int lane_burst(const struct lane *lane)
 /* @print  or only warm it up */
 static int lane_send(const struct lane *lane, int round, int slice_ms, bool print)
 {
-	const __u64 began = clock_now(CLOCK_MONOTONIC), cpu = cpu_time();
-	const __u64 sent = lane->bpf->bss->sent, received = lane->bpf->bss->received;
+	const __u64 cpu = cpu_time(), sent = lane->bpf->bss->sent, received = lane->bpf->bss->received;
 	int error = enter(lane, CLIENT_PLACE);
-	__u64 took;
+	__u64 took = 0;
 
 	do {
+		lane->bpf->bss->first = 0;
 		if (!error)
 			error = lane_burst(lane);
-		took = clock_now(CLOCK_MONOTONIC) - began;
+		took += lane->bpf->bss->last - lane->bpf->bss->first;
 	} while (!error && took < slice_ms * 1000000ULL);
 	if (error)
 		return complain(lane, error, "the kernel did not send live frames");

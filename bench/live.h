@@ -16,7 +16,8 @@ struct live_options {
  * Sends through every lane in turn, round after round.  A lane is NAME=PREFIX: the network namespaces PREFIXclient,
  * PREFIXedge and PREFIXsink, in each of which eth0 (the edge: and eth1) is wired to the next.  What the edge does is its
  * name: `drop`, `redirect` and `floor` are put there, all others stand already; `routing` goes to the backend's own address.
- * Prints one line a lane and round, divided by tabs: lane, round, frames sent, frames that arrived, ns of the clock, ns of CPU.
+ * Prints one line a lane and round, divided by tabs: lane, round, frames sent, frames that arrived, ns of the clock (from a call's
+ * first frame to its last), ns of CPU.
  * Returns 0, or a negative errno and has said what went wrong.
  */
 int live_run(const struct live_options *options, char *const *lanes, int count);
