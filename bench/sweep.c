@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <linux/bpf.h>
 
@@ -16,7 +18,7 @@
 
 #define SWEEPS 7
 #define SKIPPED(rows) ((rows) / 1024 + 16)
-#define SHOTS 60
+#define SHOTS 40
 #define SHOT_MS 20
 
 /* One sweep over everything, in ms of the clock. */
@@ -31,49 +33,75 @@ static int sweep_once(struct sweep *sweep, double *ret)
 	return error;
 }
 
-static void say(const char *figure, const struct figures *f)
+static void say(const char *figure, int digits, const struct figures *f)
 {
-	printf("%s\t%.1f\t%.1f\t%.1f\n", figure, figures_quantile(f, 0.5), figures_quantile(f, 0.25), figures_quantile(f, 0.75));
+	printf("%s\t%.*f\t%.*f\t%.*f\n", figure, digits, figures_quantile(f, 0.5), digits, figures_quantile(f, 0.25), digits,
+	       figures_quantile(f, 0.75));
 	fflush(stdout);
 }
 
-/* Packets of known flows, with or without another process that sweeps all the time on another CPU. */
-static int traffic(struct world *w, struct sweep *sweep, __u32 flows, bool swept)
+/* A process that sweeps all the time on the other CPUs, once it is told to go on.  Returns its pid or a negative errno. */
+static pid_t sweeper_start(struct sweep *sweep)
 {
-	static const struct bench_row row = { "known flow in", TEAL, DRIVE_XDP, DATA, ALL, TEAL_SENT_IN, XDP_REDIRECT, false, false, 0 };
-	struct figures ns = {};
-	double each;
-	int error = 0;
-	pid_t child = -1;
+	cpu_set_t others;
+	pid_t child;
 
 	fflush(stdout);
-	if (swept) {
-		child = fork();
-		if (!child) {
-			cpu_set_t others;
+	child = fork();
+	if (child)
+		return child > 0 ? child : -errno;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a stopped process would outlive a ^C */
+	CPU_ZERO(&others);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		CPU_SET(cpu, &others);
+	CPU_CLR(sched_getcpu(), &others);
+	if (sched_setaffinity(0, sizeof(others), &others))
+		_exit(1);
+	raise(SIGSTOP);
+	while (!sweep_run(sweep))
+		;
+	_exit(1);
+}
 
-			CPU_ZERO(&others);
-			for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--) /* all but this one */
-				CPU_SET(cpu, &others);
-			CPU_CLR(sched_getcpu(), &others);
-			sched_setaffinity(0, sizeof(others), &others);
-			while (!sweep_run(sweep))
-				;
-			_exit(1);
-		}
+/* Packets of known flows: beside nothing, and while another CPU sweeps, in turn. */
+static int traffic(struct world *w, struct sweep *sweep, __u32 flows)
+{
+	static const struct bench_row row = { "known flow in", TEAL, DRIVE_XDP, DATA, ALL, TEAL_SENT_IN, XDP_REDIRECT, false, false, 0 };
+	static const struct timespec begun = { .tv_nsec = 2000000 };
+	struct figures alone = {}, swept = {}, times = {};
+	double ns, ns_swept;
+	const pid_t child = sweeper_start(sweep);
+	int status = 0, error = child < 0 ? (int)child : 0;
+
+	if (!error && waitpid(child, &status, WUNTRACED) == child && !WIFSTOPPED(status)) {
+		fprintf(stderr, "bench: there is one CPU only, so none that sweeps while another has traffic\n");
+		return 0;
 	}
 	for (int i = 0; i < SHOTS && !error; i++) {
-		error = world_measure(w, &row, flows, SHOT_MS, &each);
+		error = world_measure(w, &row, flows, SHOT_MS, &ns);
+		kill(child, SIGCONT);
+		nanosleep(&begun, NULL);
 		if (!error)
-			figures_add(&ns, each);
+			error = world_measure(w, &row, flows, SHOT_MS, &ns_swept);
+		kill(child, SIGSTOP);
+		if (error)
+			break;
+		figures_add(&alone, ns);
+		figures_add(&swept, ns_swept);
+		figures_add(&times, ns_swept / ns);
 	}
 	if (child > 0) {
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 	}
-	if (!error)
-		say(swept ? "a packet while another CPU sweeps, ns" : "a packet, ns", &ns);
-	figures_free(&ns);
+	if (!error) {
+		say("a packet, ns", 0, &alone);
+		say("a packet while another CPU sweeps, ns", 0, &swept);
+		say("so many times as long", 2, &times);
+	}
+	figures_free(&alone);
+	figures_free(&swept);
+	figures_free(&times);
 	return error;
 }
 
@@ -101,7 +129,7 @@ static int expire(struct world *w, struct sweep *sweep, __u32 flows)
 	}
 	if (!error) {
 		figures_add(&ms, took);
-		say("a sweep that deletes all of them, ms", &ms);
+		say("a sweep that deletes all of them, ms", 0, &ms);
 	}
 	figures_free(&ms);
 	return error;
@@ -126,10 +154,10 @@ int sweep_bench_run(__u32 flows)
 		figures_add(&ms, took);
 	}
 	if (!error)
-		say("a sweep that deletes nothing, ms", &ms);
+		say("a sweep that deletes nothing, ms", 0, &ms);
 	figures_free(&ms);
 	if (!error)
-		error = traffic(&w, sweep, flows, false) ?: traffic(&w, sweep, flows, true) ?: expire(&w, sweep, flows);
+		error = traffic(&w, sweep, flows) ?: expire(&w, sweep, flows);
 	sweep_free(sweep);
 	world_close(&w);
 	return error;
