@@ -8,22 +8,18 @@ source "$(dirname "$0")/lanes.sh"
 
 # shellcheck disable=SC2034  # lanes.sh reads it
 LANES=teal
-flows=1048576 services=1000 backends=20
-[ -z "$QUICK" ] || { flows=65536 && services=100; }
+flows=1048576 services=1000 backends=20 times=5
+[ -z "$QUICK" ] || { flows=65536 && services=100 && times=2; }
 
-timed() { # COMMAND...: in this shell; TOOK becomes ms of the clock
-	local began=$EPOCHREALTIME
-	"$@" >"$LAB_DIR/output" 2>&1 || { cat "$LAB_DIR/output" >&2 && return 1; }
-	TOOK=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", (b - a) * 1000 }')
-}
-timed_row() { # WHAT COMMAND...
-	local what=$1
+data=$OUT/growth.tsv
+note() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$data"; } # SECTION WHAT FIGURE
+
+timed() { # WHAT COMMAND...: in this shell; notes the ms of the clock
+	local what=$1 began=$EPOCHREALTIME
 	shift
-	timed "$@"
-	row "$what, ms" "$TOOK"
+	"$@" >"$LAB_DIR/output" 2>&1 || { cat "$LAB_DIR/output" >&2 && return 1; }
+	note "$section" "$what, ms" "$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", (b - a) * 1000 }')"
 }
-row() { printf '| %s | %s |\n' "$1" "$2"; }
-heading() { printf '| %s |  |\n|---|---:|\n' "$1"; }
 
 per() { awk -v b=$((used_after - used_before)) -v n="$1" 'BEGIN { printf "%.0f", b / n }'; }
 memlock() { bpftool map show pinned "$1" --json | jq .bytes_memlock; }
@@ -46,95 +42,99 @@ config() { # SERVICES BACKENDS PORT OF THE LAST SERVICE'S LAST BACKEND
 	done
 }
 
-begin() { # until it says that it is ready
-	: >"$LAB_DIR/teald.log"
-	in_memory_group setsid nsenter --net="/run/netns/$LAB-teal-edge" "$TEALD" --config "$LAB_DIR/teal.yaml" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" \
-		</dev/null >>"$LAB_DIR/teald.log" 2>&1 &
-	TEALD_PID=$!
-	until_log 'ready:'
-}
-until_log() { # PATTERN, in what is new since the log was emptied
-	local end=$((SECONDS + 300))
-	while [ "$SECONDS" -lt "$end" ]; do
-		! grep -q "$1" "$LAB_DIR/teald.log" || return 0
-		kill -0 "$TEALD_PID" || return 1
-		sleep 0.01
-	done
-	return 1
-}
 reload() {
 	: >"$LAB_DIR/teald.log"
 	kill -HUP "$TEALD_PID"
 	until_log 'read again\|runs on'
 	! grep 'runs on' "$LAB_DIR/teald.log"
 }
-status() { on teal-edge "$TEAL" status --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"; }
-end() {
-	teald_stop
-	on teal-edge "$TEALD" --config "$LAB_DIR/teal.yaml" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" --detach >/dev/null 2>&1
-}
-teal_rows() { on teal-edge "$TEAL" status web --json --pin-dir "$LAB_PINS" | jq '[.services[0].colors[].flows] | add'; }
+teal_rows() { lane_say teal status web --json | jq '[.services[0].colors[].flows] | add'; }
 
 topology_growth() {
 	topology_servers
-	ip -n "$LAB-teal-edge" neighbour replace "$SERVER" lladdr "$(ip -n "$LAB-teal-sink" -j link show eth0 | jq -r '.[0].address')" dev eth1 nud permanent
-	ip -n "$LAB-teal-edge" neighbour replace 198.51.100.2 lladdr "$(ip -n "$LAB-teal-client" -j link show eth0 | jq -r '.[0].address')" dev eth0 nud permanent
-	ip -n "$LAB-teal-edge" route add "$CLIENTS" via 198.51.100.2
+	lane_clients teal
+}
+
+switch_times() { # WHAT TIMES: to and fro
+	local i
+	for ((i = 0; i < $2; i++)); do
+		timed "$1" lane_say teal switch web "$([ $((i % 2)) = 0 ] && echo green || echo blue)" --quiet
+		sleep 0.1
+	done
+}
+
+of_flows() {
+	section=flows
+	config 1 2 0 >"$LAB_DIR/teal/teal.yaml"
+	lane_teald teal
+	sleep 1
+	used_before=$(memory_used) bytes_before=$(memlock "$LAB_PINS/flows4")
+	on teal-edge "$OUT/bench" fill --pin-dir "$LAB_PINS" --listen "$VIP:443" --backend "$SERVER:8443" --to "$flows"
+	used_after=$(memory_used) bytes_after=$(memlock "$LAB_PINS/flows4")
+	is "$(teal_rows)" "$flows" >&2
+	note flows "memory for each of them, all that its control group has more of, bytes" "$(per "$flows")"
+	note flows "the same, as the kernel accounts for the table's rows" $(((bytes_after - bytes_before) / flows))
+	note flows "the same with the hash's share, the table being full" $((bytes_after / flows))
+	note flows "a row of the kernel's own connection tracking, bytes (without its hash)" \
+		"$(awk '/^nf_conntrack / { print $4 }' /proc/slabinfo 2>/dev/null || true)"
+	# Ordinary switches while the daemon sweeps so many flows every few seconds.
+	switch_times "teal switch, sweeps in the midst of many" 40
+	lane_detach teal
+	"$OUT/bench" sweep "$flows" >"$LAB_DIR/sweep" 2>"$LAB_DIR/sweep.log" || { grep -v '^teald:' "$LAB_DIR/sweep.log" >&2 && return 1; }
+}
+
+of_services() {
+	local i
+	section=services
+	config 1 2 0 >"$LAB_DIR/teal/teal.yaml"
+	lane_teald teal
+	sleep 1
+	used_before=$(memory_used)
+	config "$services" "$backends" 9 >"$LAB_DIR/teal/teal.yaml"
+	timed "reload that adds all of them but one" reload
+	sleep 1
+	used_after=$(memory_used)
+	note services "memory for each of them, bytes" "$(per $((services - 1)))"
+	for ((i = 0; i < times; i++)); do
+		lane_detach teal
+		rm -rf "${LAB_DIR:?}/teal/state"/*
+		timed "start of teald" lane_teald teal
+	done
+	is "$(lane_say teal status --json | jq '.services | length')" "$services" >&2
+	for ((i = 0; i < times; i++)); do
+		timed "teal status" lane_say teal status
+		config "$services" "$backends" $((10 + i)) >"$LAB_DIR/teal/teal.yaml"
+		timed "reload of one changed backend" reload
+	done
+	switch_times "teal switch" $((2 * times))
+	for ((i = 0; i < times; i++)); do
+		teald_stop
+		timed "start of a teald that adopts all of it" lane_teald teal
+	done
+	lane_detach teal
 }
 
 lab_up growth
 lane_physical teal
 memory_group
-
-echo "## Growth"
-echo
-heading "flows"
-config 1 2 0 >"$LAB_DIR/teal.yaml"
-begin
-sleep 1
-used_before=$(memory_used) bytes_before=$(memlock "$LAB_PINS/flows4")
-on teal-edge "$OUT/bench" fill --pin-dir "$LAB_PINS" --listen "$VIP:443" --backend "$SERVER:8443" --to "$flows"
-used_after=$(memory_used) bytes_after=$(memlock "$LAB_PINS/flows4")
-is "$(teal_rows)" "$flows" >&2
-row "memory for each of $flows flows, all that its control group has more of, bytes" "$(per "$flows")"
-row "the same, as the kernel accounts for the table's rows" $(((bytes_after - bytes_before) / flows))
-row "the same with the hash's share, the table being full" $((bytes_after / flows))
-row "a row of the kernel's own connection tracking, for comparison, bytes (without its hash)" \
-	"$(awk '/^nf_conntrack / { print $4 }' /proc/slabinfo 2>/dev/null || true)"
-# Ordinary switches while the daemon sweeps so many flows every few seconds.
-longest=0
-for ((i = 0; i < 40; i++)); do
-	color=green
-	[ $((i % 2)) = 0 ] || color=blue
-	timed on teal-edge "$TEAL" switch web $color --quiet --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"
-	longest=$(awk -v a="$longest" -v b="$TOOK" 'BEGIN { print (a > b) ? a : b }')
-	sleep 0.1
-done
-row "the longest of 40 switches, sweeps in their midst, ms" "$longest"
-end
-"$OUT/bench" sweep "$flows" 2>"$LAB_DIR/sweep.log" | while IFS=$'\t' read -r name median low high; do row "$name, at $flows flows" "$median ($low-$high)"; done
-[ "${PIPESTATUS[0]}" = 0 ] || { grep -v '^teald:' "$LAB_DIR/sweep.log" >&2 && exit 1; }
-
-echo
-heading "$services services of $backends backends"
-config 1 2 0 >"$LAB_DIR/teal.yaml"
-begin
-sleep 1
-used_before=$(memory_used)
-config "$services" "$backends" 9 >"$LAB_DIR/teal.yaml"
-timed_row "reload that adds $((services - 1)) of them to one" reload
-sleep 1
-used_after=$(memory_used)
-row "memory for each service, bytes" "$(per $((services - 1)))"
-end
-rm -rf "${LAB_STATE:?}"/*
-timed_row "start of teald" begin
-timed_row "teal status" status
-is "$(on teal-edge "$TEAL" status --json --pin-dir "$LAB_PINS" | jq '.services | length')" "$services" >&2
-config "$services" "$backends" 10 >"$LAB_DIR/teal.yaml"
-timed_row "reload of one changed backend" reload
-timed_row "teal switch" on teal-edge "$TEAL" switch web green --quiet --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"
-teald_stop
-timed_row "start of a teald that adopts all of it" begin
-end
+mkdir -p "$LAB_DIR/teal/state"
+: >"$data"
+of_flows
+of_services
 memory_group_end
+
+as_table() { # SECTION: median, of more than one figure quartiles and the longest too
+	awk -F '\t' -v OFS='\t' -v section="$1" '$1 == section { print $2, "", $3 }' "$data" | quartiles | awk -F '\t' -v OFS='\t' -v data="$data" -v section="$1" '
+		BEGIN { while ((getline line < data) > 0) { split(line, f, FS); if (f[1] == section) { n[f[2]]++; if (f[3] + 0 > most[f[2]]) most[f[2]] = f[3] } } }
+		function short(v) { return sprintf(v < 100 ? "%.4g" : "%.0f", v) }
+		{ print $1, "median", short($3); if (n[$1] > 1) { print $1, "quartiles", short($4) "-" short($5); print $1, "longest", short(most[$1]); print $1, "of", n[$1] } }'
+}
+echo "## Growth"
+printf '\n### %d flows\n\n' "$flows"
+{
+	as_table flows
+	awk -F '\t' -v OFS='\t' '{ print $1, "median", $2; if ($3 != $4) print $1, "quartiles", $3 "-" $4 }' "$LAB_DIR/sweep"
+} | bench/table -v first=flows
+printf '\n### %d services of %d backends\n\n' "$services" "$backends"
+as_table services | bench/table -v first=services
+awk -F '\t' -v OFS='\t' '{ print "sweep", $1, $2 }' "$LAB_DIR/sweep" >>"$data"

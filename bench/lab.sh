@@ -3,6 +3,8 @@
 # What the parts share that run in namespaces: the tests' lab, and tables.
 # shellcheck source=../tests/lab/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../tests/lab/lib.sh"
+# shellcheck source=nft.sh
+source "$(dirname "${BASH_SOURCE[0]}")/nft.sh"
 LAB=${LAB/teal-/teal-bench-}
 LAB_DIR=$LAB_HOME/$LAB
 LAB_PINS=$LAB_DIR/bpf/teal
@@ -71,6 +73,6 @@ memory_used() { # bytes
 }
 
 in_memory_group() { # COMMAND...
-	[ -z "$MEMORY_GROUP" ] || echo "$BASHPID" >"$MEMORY_GROUP/cgroup.procs"
+	[ -z "${MEMORY_GROUP:-}" ] || echo "$BASHPID" >"$MEMORY_GROUP/cgroup.procs"
 	exec "$@"
 }

@@ -9,6 +9,7 @@
 #   redirect an XDP program that sends every frame on by the other device, untouched: what XDP itself takes on veth
 #   tc, xdp  teal
 #   nft      nftables DNAT
+#   flowtable the same with a flowtable, where the kernel has them
 #   haproxy  in tcp mode
 #   nginx    stream
 # A part of lab.sh.
@@ -25,6 +26,7 @@ lane_title() { # NAME
 	tc) echo "teal, tc" ;;
 	xdp) echo "teal, XDP" ;;
 	nft) echo "nftables DNAT" ;;
+	flowtable) echo "nftables DNAT, flowtable" ;;
 	haproxy) echo "HAProxy, tcp mode" ;;
 	nginx) echo "nginx stream" ;;
 	*) echo "$1" ;;
@@ -33,7 +35,7 @@ lane_title() { # NAME
 
 titles() { # the first column's lane names become what people call them
 	local script='' each
-	for each in direct routing wire nic redirect tc xdp nft haproxy nginx; do script+="s/^$each\t/$(lane_title "$each")\t/;"; done
+	for each in direct routing wire nic redirect tc xdp nft flowtable haproxy nginx; do script+="s/^$each\t/$(lane_title "$each")\t/;"; done
 	sed "$script"
 }
 
@@ -96,30 +98,69 @@ lane_redirect() {
 }
 link_of() { on "$1" ip -j link show eth0 | jq -r ".[0].address"; }
 
+# What bench fill's clients send comes from behind a router, and the neighbours are known.
+lane_clients() { # LANE
+	ip -n "$LAB-$1-edge" neighbour replace "$SERVER" lladdr "$(link_of "$1-sink")" dev eth1 nud permanent
+	ip -n "$LAB-$1-edge" neighbour replace 198.51.100.2 lladdr "$(link_of "$1-client")" dev eth0 nud permanent
+	ip -n "$LAB-$1-edge" route add "$CLIENTS" via 198.51.100.2
+}
+
+# --- teal: its configuration is $LAB_DIR/LANE/teal.yaml ---
+
+lane_options() { # LANE
+	printf '%s\n' --pin-dir "$LAB_DIR/bpf/$1" --state-dir "$LAB_DIR/$1/state"
+}
+lane_teald() { # LANE: until it is ready; TEALD_PID is its process
+	local options
+	mapfile -t options < <(lane_options "$1")
+	mkdir -p "$LAB_DIR/$1/state"
+	: >"$LAB_DIR/teald.log"
+	in_memory_group setsid nsenter --net="/run/netns/$LAB-$1-edge" "$TEALD" --config "$LAB_DIR/$1/teal.yaml" "${options[@]}" \
+		</dev/null >>"$LAB_DIR/teald.log" 2>&1 &
+	TEALD_PID=$!
+	until_log 'ready:'
+}
+until_log() { # PATTERN, in what is new since the log was emptied
+	local end=$((SECONDS + 300))
+	while [ "$SECONDS" -lt "$end" ]; do
+		! grep -q "$1" "$LAB_DIR/teald.log" || return 0
+		kill -0 "$TEALD_PID" || return 1
+		sleep 0.01
+	done
+	return 1
+}
+lane_say() { # LANE COMMAND...: teal's
+	local lane=$1 options
+	shift
+	mapfile -t options < <(lane_options "$lane")
+	on "$lane-edge" "$TEAL" "$@" "${options[@]}"
+}
+lane_detach() { # LANE
+	local options
+	mapfile -t options < <(lane_options "$1")
+	teald_stop
+	on "$1-edge" "$TEALD" --config "$LAB_DIR/$1/teal.yaml" "${options[@]}" --detach >/dev/null
+}
+
 lane_teal() { # LANE MODE
-	local dir=$LAB_DIR/$1
-	mkdir -p "$dir/state"
-	cat >"$dir/teal.yaml" <<-YAML
+	mkdir -p "$LAB_DIR/$1"
+	cat >"$LAB_DIR/$1/teal.yaml" <<-YAML
 		devices: [{ name: eth0, mode: $2 }, { name: eth1, mode: $2 }]
 		services:
 		  - { name: web, listen: "$VIP:8080/tcp", blue: ["$SERVER:8080"], green: ["10.0.1.12:8080"] }
 		  - { name: bulk, listen: "$VIP:5201/tcp", blue: ["$SERVER:5201"], green: ["10.0.1.12:5201"] }
 		  - { name: echo, listen: "$VIP:7000/tcp", blue: ["$SERVER:7000"], green: ["10.0.1.12:7000"] }
 	YAML
-	start "$1-edge" "$TEALD" --config "$dir/teal.yaml" --pin-dir "$LAB_DIR/bpf/$1" --state-dir "$dir/state"
-	eventually 10 lane_teal_is_ready "$1"
+	lane_teald "$1"
 }
-lane_teal_is_ready() { on "$1-edge" "$TEAL" status --pin-dir "$LAB_DIR/bpf/$1" --json >/dev/null 2>&1; }
 
-lane_nft() {
-	on nft-edge nft -f - <<-NFT
-		table ip bench {
-			chain to_backend {
-				type nat hook prerouting priority dstnat
-				ip daddr $VIP dnat to $SERVER
-			}
-		}
-	NFT
+# --- the others ---
+
+lane_nft() { nft_dnat nft-edge "ip daddr $VIP dnat to $SERVER"; }
+lane_flowtable() { nft_dnat flowtable-edge "ip daddr $VIP dnat to $SERVER" flowtable; }
+
+haproxy_defaults() { # MAXCONN MORE-OF-GLOBAL...
+	printf '%s\n' global "  maxconn $1" "${@:2}" defaults '  mode tcp' '  timeout connect 5s' '  timeout client 300s' '  timeout server 300s'
 }
 
 # The proxies have the VIP.  Their threads and workers are as they come: one for each CPU.
@@ -128,8 +169,7 @@ lane_haproxy() {
 	mkdir -p "$dir"
 	ip -n "$LAB-haproxy-edge" address add "$VIP/32" dev lo
 	{
-		printf '%s\n' 'global' "  maxconn $(($(idle_connections) + 200))" "  stats socket $dir/socket level admin" 'defaults' '  mode tcp' '  timeout connect 5s' \
-			'  timeout client 300s' '  timeout server 300s'
+		haproxy_defaults $(($(idle_connections) + 200)) "  stats socket $dir/socket level admin"
 		for port in 8080 5201 7000; do
 			printf '%s\n' "listen p$port" "  bind $VIP:$port backlog 16384" "  server s $SERVER:$port"
 		done
@@ -165,7 +205,7 @@ lane_nginx() {
 lane_servers() { # LANE
 	local dir=$LAB_DIR/$1-sink
 	mkdir -p "$dir"
-	nginx_config "$1-sink" 8080 | sed "s/worker_connections 4096/worker_connections 8192/" >"$dir/nginx.conf"
+	nginx_config "$1-sink" 8080 | sed "s/worker_connections 4096/worker_connections 20000/" >"$dir/nginx.conf"
 	start "$1-sink" nginx -e "$dir/error.log" -c "$dir/nginx.conf"
 	start "$1-sink" iperf3 -s -p 5201
 	start "$1-sink" "$TRAFFIC" serve --name "blue1" --listen "0.0.0.0:7000"
@@ -185,6 +225,7 @@ idle_connections() {
 lanes_up() {
 	local each
 	ulimit -n 65536 2>/dev/null || true
+	flowtables_there || LANES=${LANES/flowtable/}
 	lab_up servers
 	head -c 100 /dev/urandom >"$LAB_DIR/files/100"
 	head -c 102400 /dev/urandom >"$LAB_DIR/files/100k"
@@ -193,7 +234,7 @@ lanes_up() {
 		case $each in
 		tc) lane_teal tc tc ;;
 		xdp) lane_teal xdp native ;;
-		nic | redirect | nft | haproxy | nginx) "lane_$each" ;;
+		nic | redirect | nft | flowtable | haproxy | nginx) "lane_$each" ;;
 		esac
 		lane_servers "$each"
 		on "$each-client" curl -sf -o /dev/null --max-time 5 "http://$(target "$each"):8080/100"
@@ -212,6 +253,7 @@ lane_cpu() { # LANE PLACE...
 
 lane_rss() { # LANE: kB of what runs at its edge
 	local pid
+	[ -e "/run/netns/$LAB-$1-edge" ] || { echo 0 && return; }
 	for pid in $(ip netns pids "$LAB-$1-edge"); do sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status" 2>/dev/null || true; done |
 		awk '{ sum += $1 } END { print sum + 0 }'
 }

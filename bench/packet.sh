@@ -35,8 +35,8 @@ awk -F '\t' -v OFS='\t' '
 
 [ -n "$QUICK" ] || {
 	awk -F '\t' -v OFS='\t' '$1 == "IPv4 TCP" && $2 ~ /^(returns at once|only parses|the floor|known flow in, XDP to redirect|way back, XDP to redirect|SYN to pending, XDP)$/ { print $2, $3, $5, $4, $6 }' "$data" |
-		bench/plot -v kind=lines -v title="One packet, IPv4 TCP, XDP" -v unit="ns, over the number of flows" >"$OUT/packet.svg"
+		bench/plot -v kind=lines -v title="One packet, IPv4 TCP, XDP" -v unit="ns of CPU time, what a program takes that returns at once included" -v places="flows, in random order" >"$OUT/packet.svg"
 	awk -F '\t' -v OFS='\t' '$1 != "IPv4 TCP" && $2 ~ /^known flow in, XDP to redirect$/ || $1 == "IPv4 TCP" && $2 ~ /^known flow in/ { print $1 ", " $2, $3, $5, $4, $6 }' "$data" |
-		bench/plot -v kind=lines -v title="One packet of a known flow" -v unit="ns, over the number of flows" >"$OUT/packet-ways.svg"
+		bench/plot -v kind=lines -v title="One packet of a known flow" -v unit="ns of CPU time, what a program takes that returns at once included" -v places="flows, in random order" >"$OUT/packet-ways.svg"
 	printf '\n![One packet over the number of flows](packet.svg)\n![Ways of a known flow](packet-ways.svg)\n'
 }
