@@ -37,8 +37,8 @@ TEAL_SOURCES := $(wildcard user/command/*.c user/deploy/*.c) $(SHARED)
 TEALD_SOURCES := $(wildcard user/daemon/*.c) $(SHARED)
 UNIT_SOURCES := $(wildcard tests/unit/*.c user/deploy/*.c) $(SHARED) $(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 PACKET_SOURCES := $(wildcard tests/packet/*.c) $(SHARED)
-FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c) $(SHARED)
-BENCH_SOURCES := $(wildcard bench/*.c) tests/packet/frame.c tests/packet/network.c $(SHARED) \
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.c) $(addprefix tests/packet/,frame.c lab.c network.c percpu.c) $(SHARED)
+BENCH_SOURCES := $(wildcard bench/*.c) $(addprefix tests/packet/,frame.c network.c percpu.c) $(SHARED) \
 	$(filter-out user/daemon/main.c,$(wildcard user/daemon/*.c))
 BENCH_SOURCES := $(filter-out %.bpf.c,$(BENCH_SOURCES))
 BENCH_SKELETONS := $(patsubst %.bpf.c,$(B)/%.skel.h,$(wildcard bench/*.bpf.c))

@@ -17,6 +17,7 @@
 #include "table/service.h"
 #include "teal.skel.h"
 #include "tests/packet/network.h"
+#include "tests/packet/percpu.h"
 
 #define HOME "/run/teal-bench"
 
@@ -157,12 +158,7 @@ int edge_redirects(struct edge *edge, bool redirects)
 
 int edge_forget_sent(const struct edge *edge)
 {
-	const int cpus = libbpf_num_possible_cpus();
-	const __u32 only = 0;
-	__u64 nothing[cpus > 0 ? cpus : 1]; /* the kernel takes 8 bytes a CPU */
-
-	memset(nothing, 0, sizeof(nothing));
-	return bpf_map_update_elem(bpf_map__fd(edge->bpf->maps.sent_by), &only, nothing, BPF_ANY) ? -errno : 0;
+	return percpu_clear(edge->bpf->maps.sent_by, 1);
 }
 
 int edge_verdicts(const struct edge *edge, __u64 ret[TEAL_VERDICT_COUNT])

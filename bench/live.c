@@ -58,7 +58,7 @@ static bool is(const struct lane *lane, const char *name)
 /* Whether its packets reach the sink as XDP frames. */
 static bool is_xdp(const struct lane *lane)
 {
-	return !is(lane, "routing") && !is(lane, "nft") && !is(lane, "flowtable");
+	return !is(lane, "routing") && !is(lane, "nft");
 }
 
 static int enter(const struct lane *lane, enum place place)

@@ -4,11 +4,10 @@
 # shellcheck source=lab.sh
 source "$(dirname "$0")/lab.sh"
 
-LANES='drop redirect floor teal routing nft flowtable'
-flowtables_there || LANES=${LANES% flowtable}
+LANES='drop redirect floor teal routing nft'
 titles() {
 	sed 's/^drop\t/received and dropped in XDP: the wire\t/; s/^redirect\t/plain XDP redirect\t/; s/^floor\t/the floor: rewrite and redirect from a fixed table\t/
-		s/^teal\t/teal, all flows confirmed\t/; s/^routing\t/kernel routing\t/; s/^nft\t/nftables DNAT\t/; s/^flowtable\t/nftables DNAT, flowtable\t/'
+		s/^teal\t/teal, all flows confirmed\t/; s/^routing\t/kernel routing\t/; s/^nft\t/nftables DNAT\t/'
 }
 
 # Teal's lane has the lab's own names, the others theirs in front.
@@ -44,9 +43,9 @@ clients_route() { # PREFIX: they are behind a router that the edge knows
 }
 
 # A flow is taken up by whatever packet comes first, as after a restart.
-nft_begin() { # LANE
-	nft_dnat "$1-edge" "ip daddr $VIP tcp dport 443 dnat to 10.0.1.11:8443" "${@:2}"
-	on "$1-edge" sysctl -q -w net.netfilter.nf_conntrack_tcp_loose=1 net.netfilter.nf_conntrack_tcp_be_liberal=1
+nft_begin() {
+	nft_dnat nft-edge "ip daddr $VIP tcp dport 443 dnat to 10.0.1.11:8443"
+	on nft-edge sysctl -q -w net.netfilter.nf_conntrack_tcp_loose=1 net.netfilter.nf_conntrack_tcp_be_liberal=1
 }
 
 teal_begin() {
@@ -68,8 +67,7 @@ flows=4096 rounds=${ROUNDS:-21} slice=150
 
 lab_up lanes
 for each in $LANES; do clients_route "$(prefix "$each")"; done
-nft_begin nft
-case $LANES in *flowtable) nft_begin flowtable flowtable ;; esac
+nft_begin
 teal_begin
 names=()
 for each in $LANES; do names+=("$each=$LAB-$(prefix "$each")"); done

@@ -2,6 +2,7 @@
 #include "lab.h"
 #include "common/clock.h"
 #include "common/kernel.h"
+#include "percpu.h"
 #include "teal.skel.h"
 
 #include <arpa/inet.h>
@@ -199,7 +200,7 @@ static int load(struct lab *lab)
 
 	/* On a machine that is too busy for that, the programs ask the kernel's coarse clock, as teald has them do. */
 	clock_measure(&lab->bpf->rodata->clock_tick, &lab->bpf->rodata->clock_origin);
-	lab->shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
+	lab->shows_packet = kernel_shows_packet();
 	lab->bpf->rodata->kernel_shows_packet = lab->shows_packet;
 	error = teal_bpf__load(lab->bpf);
 	if (error) {
@@ -286,12 +287,7 @@ void lab_switch(struct lab *lab, __u16 service, enum host host)
 
 static void clear_per_cpu(const struct bpf_map *map, __u32 rows)
 {
-	size_t size = (size_t)libbpf_num_possible_cpus() * ((bpf_map__value_size(map) + 7) & ~7U);
-	void *zero = calloc(1, size);
-
-	for (__u32 row = 0; row < rows; row++)
-		lab_must(bpf_map__update_elem(map, &row, sizeof(row), zero, size, BPF_ANY), bpf_map__name(map));
-	free(zero);
+	lab_must(percpu_clear(map, rows), bpf_map__name(map));
 }
 
 void lab_clear(struct lab *lab, enum lab_table table)

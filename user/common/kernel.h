@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Whether programs may call that function of the kernel's.  False where the kernel has no BTF. */
-bool kernel_has_function(const char *name);
+/* Whether programs at tc may see what the kernel itself knows of a packet (since Linux 6.2).  False where it has no BTF. */
+bool kernel_shows_packet(void);
 
 #endif

@@ -237,7 +237,7 @@ int load(const char *pin_dir, const struct config *config, struct teal_bpf **ret
 		return error_set(e, EXIT_FAILED, errno, "cannot open the programs: %s", strerror(errno));
 	if (clock_measure(&bpf->rodata->clock_tick, &bpf->rodata->clock_origin))
 		log_warning("the kernel's ticks could not be timed, so its coarse clock is asked: every packet takes longer");
-	bpf->rodata->kernel_shows_packet = kernel_has_function("bpf_cast_to_kern_ctx");
+	bpf->rodata->kernel_shows_packet = kernel_shows_packet();
 	error = tables_layout_check(pin_dir, e) ?: maps_prepare(bpf, pin_dir, config, e);
 	if (!error) {
 		complaint[0] = '\0';
