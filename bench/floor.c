@@ -32,19 +32,20 @@ static struct floor_row row_of(const struct floor_fill *f, size_t width)
 	return row;
 }
 
-static void key_write(const struct floor_fill *f, size_t width, __u32 flow, struct floor_key *key)
+static struct floor_key key_of(const struct floor_fill *f, size_t width, __u32 flow)
 {
 	const __be32 client = htonl(flow_client(f->client, flow));
-	__u8 *addresses = (__u8 *)key->addresses;
-
-	*key = (struct floor_key){
+	struct floor_key key = {
 		.source_port = htons(flow_port(flow)),
 		.destination_port = htons(f->plan->destination_port),
 		.protocol = f->plan->protocol ?: TCP,
 	};
+	__u8 *addresses = (__u8 *)key.addresses;
+
 	memcpy(addresses, f->plan->source + 16 - width, width);
 	memcpy(addresses + width - sizeof(client), &client, sizeof(client));
 	memcpy(addresses + width, f->plan->destination + 16 - width, width);
+	return key;
 }
 
 int floor_fill(const struct floor_fill *f)
@@ -53,9 +54,8 @@ int floor_fill(const struct floor_fill *f)
 	const struct floor_row row = row_of(f, width);
 
 	for (__u32 flow = f->from; flow < f->to; flow++) {
-		struct floor_key key;
+		const struct floor_key key = key_of(f, width, flow);
 
-		key_write(f, width, flow, &key);
 		if (bpf_map_update_elem(f->table, &key, &row, BPF_ANY))
 			return -errno;
 	}
