@@ -12,7 +12,7 @@ COMMAND=$LAB_ROOT/bench/switch-command
 data=$OUT/switch.tsv
 # The ways take turns, so many switches each time: an even number, so that each turn begins on blue.
 rounds=${ROUNDS:-4} switches=6 seconds=3
-[ -z "$QUICK" ] || { rounds=2 && switches=4 && seconds=2; }
+[ -z "$QUICK" ] || { rounds=${ROUNDS:-2} && switches=4 && seconds=2; }
 
 servers() { # LANE: a blue and a green echo server behind each edge
 	address "$1-sink" eth0 "$GREEN/16"
