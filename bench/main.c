@@ -45,7 +45,7 @@ static int packet_main(int argc, char **argv)
 		{ "shot", required_argument, NULL, 's' },  { "quick", no_argument, NULL, 'q' },
 		{},
 	};
-	struct packet_options o = { .flows = { 1, 4096, 65536, 524288, 4194304 }, .sizes = 5, .rounds = 7, .shot_ms = 12 };
+	struct packet_options o = { .flows = { 1, 4096, 65536, 524288, 4194304 }, .sizes = 5, .rounds = 6, .shot_ms = 12 };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

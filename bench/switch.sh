@@ -11,7 +11,7 @@ GREEN=10.0.2.11
 COMMAND=$LAB_ROOT/bench/switch-command
 data=$OUT/switch.tsv
 # The ways take turns, so many switches each time: an even number, so that each turn begins on blue.
-rounds=${ROUNDS:-4} switches=6 seconds=3
+rounds=${ROUNDS:-3} switches=6 seconds=3
 [ -z "$QUICK" ] || { rounds=${ROUNDS:-2} && switches=4 && seconds=2; }
 
 servers() { # LANE: a blue and a green echo server behind each edge
