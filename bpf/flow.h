@@ -7,7 +7,8 @@
  * backend's SYN-ACK leaves its sequence number there, and the client's acknowledgment of exactly that number
  * moves the flow to `flows`, where nothing is ever pushed out.  For UDP the first reply does.
  *
- * A pending row of the same client port stands over a flow that has ended, in both directions.
+ * A pending row of the same client port stands over a flow that has ended, in both directions; over one that ended by a RST
+ * in the client's name only for what fits that handshake, and for as long as one may take.
  */
 #ifndef TEAL_BPF_FLOW_H
 #define TEAL_BPF_FLOW_H
@@ -78,13 +79,10 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 		pending_resent(found, &pending);
 		return 0;
 	}
-	if (found && backend_get(pending.backend, s->key.service)) {
+	if (found && !pending_is_passed_by(&pending, flow, s) && backend_get(pending.backend, s->key.service)) {
 		if (snat_is_anothers(s, pending.backend, pending.source_port, ipv6))
 			return AS_ANSWER(TEAL_REFUSE_NO_PORT);
-		if ((s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && pending.answered &&
-		    s->acknowledged == pending.backend_sequence + 1)
-			return flow_confirm(&pending, s, flow, ipv6);
-		return 0;
+		return pending_is_proven_by(&pending, s) ? flow_confirm(&pending, s, flow, ipv6) : 0;
 	}
 	if (!flow && !found)
 		flow = flow_moved(s, ipv6);
@@ -93,7 +91,7 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 	if (flow_is_cut(flow, s))
 		return AS_ANSWER(TEAL_REFUSE_RESET);
 	flow_touch(flow, s);
-	if (s->payload && !(s->flags & TCP_RST))
+	if (s->payload && !(s->flags & TCP_RST) && (!found || pending_is_over(&pending, s)))
 		flow_revive(flow, s);
 	return choose(choice, flow->backend, flow->source_port);
 }
@@ -247,6 +245,7 @@ static __always_inline int flow_return(const struct segment *s, __u32 backend, c
 {
 	struct teal_flow *flow = bpf_map_lookup_elem(FLOWS(ipv6), key_of(s, ipv6));
 	struct teal_pending *pending;
+	bool stands = false; /* the pending row, over a flow that has ended */
 
 	if (flow && flow_is_open(flow, s)) {
 		if (flow->backend != backend)
@@ -263,7 +262,8 @@ static __always_inline int flow_return(const struct segment *s, __u32 backend, c
 	if (pending) {
 		struct teal_pending row = *pending; /* at once, as above */
 
-		if (row.backend == backend)
+		stands = !flow || flow->state != TEAL_RESET_BY_CLIENT || !pending_is_over(&row, s);
+		if (stands && row.backend == backend)
 			return flow_return_pending(&row, flow, s, ipv6);
 	}
 	if (!flow && !pending)
@@ -273,7 +273,7 @@ static __always_inline int flow_return(const struct segment *s, __u32 backend, c
 	if (flow_is_cut(flow, s))
 		return AS_ANSWER(TEAL_REFUSE_RESET);
 	flow_touch(flow, s);
-	if (!pending && !(s->flags & TCP_RST)) {
+	if (!stands && !(s->flags & TCP_RST)) {
 		const union flow_phase now = flow_phase(flow);
 
 		if (now.state == TEAL_RESET_BY_CLIENT)
@@ -317,7 +317,7 @@ static __always_inline struct choice flow_peek(const struct segment *s, const bo
 	if (flow && flow_is_open(flow, s))
 		return (struct choice){ .backend = flow->backend, .source_port = flow->source_port };
 	pending = bpf_map_lookup_elem(PENDING(ipv6), key_of(s, ipv6));
-	if (pending)
+	if (pending && !pending_is_passed_by(pending, flow, s))
 		return (struct choice){ .backend = pending->backend, .source_port = pending->source_port };
 	if (flow)
 		return (struct choice){ .backend = flow->backend, .source_port = flow->source_port };

@@ -222,7 +222,7 @@ static __always_inline enum teal_verdict icmp_back(void *ctx, const struct packe
 	if (!is_source)
 		key_set(&s, &q->source, q->source_port, from->service);
 	backend = backend_get(from->backend, from->service);
-	if (!backend || flow_peek(&s, ipv6).backend != from->backend)
+	if (!backend || !flow_returns(&s, from->backend, ipv6))
 		return TEAL_PASS_NOT_OURS;
 	end_set(&quoted.destination, backend->vip, backend->vip_port, ~backend->address_delta, ~backend->port_delta);
 	if (is_source)

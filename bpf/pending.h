@@ -235,4 +235,30 @@ static __always_inline bool pending_is_answered_by(const struct teal_pending *pe
 	return pending->answered && s->sequence - pending->backend_sequence - 1 <= FAST_OPEN_BYTES;
 }
 
+/* Whether a client's packet proves the handshake: it acknowledges just what the backend's SYN-ACK began with. */
+static __always_inline bool pending_is_proven_by(const struct teal_pending *pending, const struct segment *s)
+{
+	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK && pending->answered &&
+	       s->acknowledged == pending->backend_sequence + 1;
+}
+
+/* Whether the handshake has had all the time that one gets, and nobody has proven it. */
+static __always_inline bool pending_is_over(const struct teal_pending *pending, const struct segment *s)
+{
+	const struct teal_meta *m = meta_get();
+
+	return m && is_older(s->now, pending->seen, m->handshake_ns);
+}
+
+/*
+ * Whether a client's packet belongs to the flow beside the pending row.  A RST in the client's name may be anybody's, and so
+ * may the SYN behind it: the client goes on where it was with all that does not prove that handshake.
+ */
+static __always_inline bool pending_is_passed_by(const struct teal_pending *pending, const struct teal_flow *flow,
+						 const struct segment *s)
+{
+	return flow && flow->state == TEAL_RESET_BY_CLIENT && !(s->flags & (TCP_SYN | TCP_RST)) &&
+	       !pending_is_proven_by(pending, s);
+}
+
 #endif

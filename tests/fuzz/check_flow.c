@@ -56,6 +56,12 @@ static bool opened(const struct outcome *o)
 				     o->before.is_pending && !o->after.is_pending));
 }
 
+static bool proves(const struct rows *was, const struct view *in)
+{
+	return was->is_pending && was->pending.answered && (in->flags & (SYN | ACK | RST)) == ACK &&
+	       in->acknowledged == was->pending.backend_sequence + 1;
+}
+
 static void check_client_tcp(const struct outcome *o, const struct view *in, struct complaint *complaint)
 {
 	const struct rows *was = &o->before, *is = &o->after;
@@ -68,8 +74,7 @@ static void check_client_tcp(const struct outcome *o, const struct view *in, str
 			complain(complaint, "flags that no host sends change no row", "flags %02x", in->flags);
 		return;
 	}
-	if (opened(o) && !(was->is_pending && was->pending.answered && (in->flags & (SYN | ACK | RST)) == ACK &&
-			   in->acknowledged == was->pending.backend_sequence + 1))
+	if (opened(o) && !proves(was, in))
 		complain(complaint, "only the acknowledgment of the backend's number opens a flow",
 			 "flags %02x acknowledges %u, the backend's is %u", in->flags, in->acknowledged,
 			 was->pending.backend_sequence);
@@ -94,16 +99,23 @@ static void check_backend(const struct outcome *o, const struct view *in, const 
 			  struct complaint *complaint)
 {
 	const struct endpoint *to = world_endpoint(out->destination, out->destination_port, in->protocol);
+	const struct rows *was = &o->before;
 
 	if (!to || world_is_vip(out->destination))
 		return;
-	if (is_open(&o->before) && to->backend != o->before.flow.backend)
+	if (is_open(was) && to->backend != was->flow.backend)
 		complain(complaint, "a packet of an open flow goes to the flow's backend", "%u, not %u", to->backend,
-			 o->before.flow.backend);
-	if (!is_open(&o->before) && o->before.is_pending && in->protocol == TCP && !(in->flags & SYN) &&
-	    to->backend != o->before.pending.backend)
+			 was->flow.backend);
+	if (is_open(was) || !was->is_pending || in->protocol != TCP || in->flags & SYN)
+		return;
+	if (was->is_flow && was->flow.state == TEAL_RESET_BY_CLIENT && !(in->flags & RST) && !proves(was, in)) {
+		if (to->backend != was->flow.backend)
+			complain(complaint, "what proves no handshake stays where a client's RST was seen", "%u, not %u",
+				 to->backend, was->flow.backend);
+	} else if (to->backend != was->pending.backend) {
 		complain(complaint, "a packet of a pending flow goes to the backend that it began with", "%u, not %u",
-			 to->backend, o->before.pending.backend);
+			 to->backend, was->pending.backend);
+	}
 }
 
 static void check_client(const struct outcome *o, const struct view *in, const struct view *out,
