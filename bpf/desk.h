@@ -27,6 +27,17 @@ struct rewrite {
 	__u8 pad[3];
 };
 
+/* The packet that an ICMP error quotes: what is needed of it, and where it stands. */
+struct quote {
+	union address source, destination;
+	__u16 source_port, destination_port;
+	__u16 network_offset, transport_offset;
+	__u16 check_offset; /* of the transport checksum; 0: the quote does not reach that far, or it is not used */
+	__u16 network_checksum, transport_checksum;
+	enum teal_protocol protocol;
+	__u8 pad;
+};
+
 /* What a flow's packets need to know of it. */
 struct choice {
 	__u32 backend;
@@ -43,6 +54,7 @@ struct desk {
 	struct packet packet;
 	struct choice choice; /* flow_enter()'s */
 	struct rewrite rewrite;
+	struct quote quote;
 };
 
 struct {

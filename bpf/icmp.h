@@ -9,21 +9,13 @@
 #ifndef TEAL_BPF_ICMP_H
 #define TEAL_BPF_ICMP_H
 
+#include "desk.h"
 #include "flow.h"
 #include "maps.h"
 #include "packet.h"
+#include "parse.h"
 #include "rewrite.h"
 #include "service.h"
-
-/* The quoted packet: what is needed of it, and where it stands. */
-struct quote {
-	union address source, destination;
-	__u16 source_port, destination_port;
-	__u16 network_offset, transport_offset;
-	__u16 check_offset; /* of the transport checksum; 0: the quote does not reach that far, or it is not used */
-	__u16 network_checksum, transport_checksum;
-	enum teal_protocol protocol;
-};
 
 static __always_inline bool icmp_is_error(__u8 type, const bool ipv6)
 {
@@ -33,14 +25,21 @@ static __always_inline bool icmp_is_error(__u8 type, const bool ipv6)
 static __always_inline bool quote_load_network(void *ctx, struct quote *q, const enum hook hook, const bool ipv6)
 {
 	if (ipv6) {
+		struct walk w = {};
 		struct ipv6hdr ip;
 
 		if (frame_load(ctx, q->network_offset, &ip, sizeof(ip), hook) || ip.version != 6)
 			return false;
-		q->protocol = ip.nexthdr;
+		w.offset = q->network_offset + sizeof(ip);
+		w.next = ip.nexthdr;
+		if (is_extension(w.next) && (extensions_walk_aside(ctx, &w, hook) || w.eights > EXTENSION_EIGHTS))
+			return false;
+		if (w.fragment == FRAGMENT_LATER)
+			return false;
+		q->protocol = w.next;
 		address_set6(&q->source, ip.saddr);
 		address_set6(&q->destination, ip.daddr);
-		q->transport_offset = q->network_offset + sizeof(ip);
+		q->transport_offset = w.offset + (w.eights & EXTENSION_EIGHTS) * 8;
 	} else {
 		struct iphdr ip;
 
@@ -76,17 +75,28 @@ static __always_inline bool quote_load_transport(void *ctx, struct quote *q, con
 	return true;
 }
 
-/* Returns false if the packet is no error, or quotes nothing of use. */
 static __always_inline bool quote_load(void *ctx, struct quote *q, const struct packet *p, const enum hook hook,
 				       const bool ipv6)
 {
 	__u8 type;
 
-	if (frame_load(ctx, p->transport_offset, &type, sizeof(type), hook) || !icmp_is_error(type, ipv6))
+	if (p->fragment || frame_load(ctx, p->transport_offset, &type, sizeof(type), hook) || !icmp_is_error(type, ipv6))
 		return false;
-	q->network_offset = p->transport_offset + sizeof(struct icmphdr);
+	*q = (struct quote){ .network_offset = p->transport_offset + sizeof(struct icmphdr) };
 	return quote_load_network(ctx, q, hook, ipv6) && quote_load_transport(ctx, q, p, hook);
 }
+
+/* Puts the quoted packet on the desk.  Returns 0 if the packet is no error, or quotes nothing of use; otherwise 1. */
+static __always_inline int quote_read(void *ctx, struct packet *p, const enum hook hook)
+{
+	struct desk *desk = desk_get();
+
+	if (!desk)
+		return 0;
+	return address_is_mapped(&p->destination) ? quote_load(ctx, &desk->quote, p, hook, false) :
+						    quote_load(ctx, &desk->quote, p, hook, true);
+}
+ASIDE(quote_read, struct packet)
 
 /* What a 16-bit word's change adds to a sum. */
 static __always_inline __u32 word_delta(__u16 old, __u16 new)
@@ -236,13 +246,13 @@ static __always_inline enum teal_verdict icmp_back(void *ctx, const struct packe
 static __always_inline int icmp(void *ctx, struct packet *p, const enum hook hook, const bool ipv6)
 {
 	enum teal_verdict verdict = TEAL_NEXT;
-	struct quote q = {};
+	struct desk *desk = desk_get();
 
-	if (p->fragment || !quote_load(ctx, &q, p, hook, ipv6))
+	if (!desk)
 		return TEAL_PASS_NOT_OURS;
 	if (hook != HOOK_TC_EGRESS)
-		verdict = icmp_in(ctx, p, &q, hook, ipv6);
-	return verdict == TEAL_NEXT ? icmp_back(ctx, p, &q, hook, ipv6) : verdict;
+		verdict = icmp_in(ctx, p, &desk->quote, hook, ipv6);
+	return verdict == TEAL_NEXT ? icmp_back(ctx, p, &desk->quote, hook, ipv6) : verdict;
 }
 
 /* Not static, as ASIDE() has it. */
@@ -261,6 +271,8 @@ ICMP_ASIDE(icmp_egress6, __sk_buff, HOOK_TC_EGRESS, true)
 
 static __always_inline enum teal_verdict icmp_aside(void *ctx, struct packet *p, const enum hook hook, const bool ipv6)
 {
+	if (!quote_read_aside(ctx, p, hook))
+		return TEAL_PASS_NOT_OURS;
 	if (hook == HOOK_XDP)
 		return ipv6 ? icmp_xdp6(ctx, p) : icmp_xdp4(ctx, p);
 	if (hook == HOOK_TC_INGRESS)

@@ -51,6 +51,37 @@ static void view_ipv4(struct view *v, const __u8 *bytes, size_t length, size_t s
 	v->kind = VIEW_WHOLE;
 }
 
+/* IPv6's extension headers, from `ip` on.  Returns false if they lead nowhere; then the kind says more. */
+static bool walk_extensions(struct view *v, const __u8 *ip, size_t total)
+{
+	for (int walked = 0; v->protocol == 0 || v->protocol == 43 || v->protocol == 44 || v->protocol == 60; walked++) {
+		const __u8 *extension = ip + v->header;
+		const bool fragment = v->protocol == 44;
+
+		if (walked == WALKED) {
+			v->kind = VIEW_OTHER;
+			return false;
+		}
+		if (v->header + 8 > total)
+			return false;
+		if (v->protocol == 43 && extension[3]) { /* segments left */
+			v->kind = VIEW_OTHER;
+			return false;
+		}
+		v->header += fragment ? 8 : (extension[1] + 1U) * 8;
+		v->protocol = extension[0];
+		if (v->header > total)
+			return false;
+		if (fragment) {
+			v->later = read_number(extension + 2, 2) & 0xfff8;
+			v->fragment |= v->later || extension[3] & 1; /* a second such header does not make it whole */
+			if (v->later)
+				break;
+		}
+	}
+	return true;
+}
+
 static void view_ipv6(struct view *v, const __u8 *bytes, size_t length, size_t segment)
 {
 	const __u8 *ip = bytes + v->network;
@@ -70,31 +101,8 @@ static void view_ipv6(struct view *v, const __u8 *bytes, size_t length, size_t s
 		total = length - v->network;
 	if (ip[0] >> 4 != 6 || v->network + total > length)
 		return;
-	for (int walked = 0; v->protocol == 0 || v->protocol == 43 || v->protocol == 44 || v->protocol == 60; walked++) {
-		const __u8 *extension = ip + v->header;
-		const bool fragment = v->protocol == 44;
-
-		if (walked == WALKED) {
-			v->kind = VIEW_OTHER;
-			return;
-		}
-		if (v->header + 8 > total)
-			return;
-		if (v->protocol == 43 && extension[3]) { /* segments left */
-			v->kind = VIEW_OTHER;
-			return;
-		}
-		v->header += fragment ? 8 : (extension[1] + 1U) * 8;
-		v->protocol = extension[0];
-		if (v->header > total)
-			return;
-		if (fragment) {
-			v->later = read_number(extension + 2, 2) & 0xfff8;
-			v->fragment |= v->later || extension[3] & 1; /* a second such header does not make it whole */
-			if (v->later)
-				break;
-		}
-	}
+	if (!walk_extensions(v, ip, total))
+		return;
 	v->transport = v->network + v->header;
 	v->end = v->network + total;
 	v->kind = VIEW_WHOLE;
@@ -187,6 +195,10 @@ void view_quoted(struct view *v, const __u8 *bytes, const struct view *outer)
 		set_mapped(v->source, ip + 12);
 		set_mapped(v->destination, ip + 16);
 		v->later = read_number(ip + 6, 2) & 0x1fff;
+	}
+	if (v->ipv6 && !walk_extensions(v, ip, room)) {
+		v->kind = VIEW_BROKEN;
+		return;
 	}
 	v->transport = v->network + v->header;
 	v->end = end;
