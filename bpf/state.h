@@ -220,6 +220,15 @@ static __always_inline void flow_answered(struct teal_flow *flow, const struct s
 		flow_move(flow, s, now, now.state, (__u32)(s->now >> TEAL_ANSWER_STEP));
 }
 
+/*
+ * Whether the backend has begun anew in an open flow's row: it knew nothing of that connection any more when the client port's
+ * next SYN came.  One that comes again, late, acknowledges what lies a little behind.
+ */
+static __always_inline bool flow_is_begun_anew(union flow_phase now, const struct segment *s)
+{
+	return (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && now.acked - s->acknowledged > WINDOW;
+}
+
 /* What an open flow's packet from the backend changes in its row. */
 static __always_inline void flow_backend_says(struct teal_flow *flow, const struct segment *s)
 {
@@ -233,6 +242,10 @@ static __always_inline void flow_backend_says(struct teal_flow *flow, const stru
 
 		if (ahead > 0 && (ahead > ACKED_STEP || second || ends || state != now.state))
 			acked = s->acknowledged;
+		if (flow_is_begun_anew(now, s)) {
+			state = TEAL_ESTABLISHED;
+			acked = s->acknowledged;
+		}
 		if (ends)
 			state = flow_backend_ended(state, s->flags);
 		if (second || ends)
