@@ -179,6 +179,20 @@ static __always_inline bool address_is_mapped(const union address *address)
 	return !address->halves[0] && address->words[2] == bpf_htonl(0xffff);
 }
 
+/*
+ * Whether no host can have sent from that address: unspecified, loopback, multicast, IPv4's broadcast.  What comes from there
+ * the kernel does not forward either (net/ipv4/route.c: ip_route_input_slow; net/ipv6/ip6_output.c: ip6_forward).
+ */
+static __always_inline bool address_is_nobodys(const union address *address)
+{
+	const __be32 last = address->words[3];
+
+	if (address_is_mapped(address))
+		return !last || address->bytes[12] == 127 || (address->bytes[12] & 0xf0) == 224 || last == 0xffffffff;
+	return address->bytes[0] == 0xff ||
+	       (!address->halves[0] && !address->words[2] && (!last || last == bpf_htonl(1)));
+}
+
 /* `bytes` is a row's field, aligned like one. */
 static __always_inline bool address_is(const union address *address, const __u8 *bytes)
 {

@@ -54,8 +54,8 @@ static __always_inline enum teal_verdict way_in(void *ctx, struct desk *desk, co
 	key_set(&p->segment, &p->source, p->source_port, service->id);
 	if (p->segment.protocol == TEAL_TCP && tcp_flags_are_absurd(p->segment.flags))
 		return TEAL_DROP_FLAGS;
-	/* Its answer would be a new flow of the service that it claims to come from, and so on for ever. */
-	if (service_lookup(&p->source, p->source_port, p->segment.protocol))
+	/* An answer would reach nobody; or would be a new flow of the service that it claims to come from, and so on for ever. */
+	if (address_is_nobodys(&p->source) || service_lookup(&p->source, p->source_port, p->segment.protocol))
 		return TEAL_DROP_SOURCE;
 	p->segment.service_flags = service->flags;
 	answer = ipv6 ? flow_enter6() : flow_enter4();

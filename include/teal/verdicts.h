@@ -49,7 +49,7 @@
 	X(PASS, BACK_LOCAL, "backend to a client on this very host")                             \
 	X(REFUSE, LOCAL, "client and backend both on this very host: there is no way between them that teal sees") \
 	X(REFUSE, UNSERVED, "a client behind a device of this host that is not among the configured devices") \
-	X(DROP, SOURCE, "a packet for a service that claims to come from a service: backends would answer each other for ever")
+	X(DROP, SOURCE, "a packet for a service from where no client is: an address that no host has, or a service, whose backends would answer for ever")
 
 enum teal_verdict {
 #define X(action, name, sentence) TEAL_##action##_##name,

@@ -2,6 +2,8 @@
 /* The rules about flows: who may open, change and end one, and where its packets go. */
 #include "fuzz.h"
 
+#include <string.h>
+
 #define WINDOW (16U << 20)
 #define NOTED (4U << 20) /* how far behind the note of what the backend acknowledged may be */
 
@@ -62,6 +64,17 @@ static bool proves(const struct rows *was, const struct view *in)
 	       in->acknowledged == was->pending.backend_sequence + 1;
 }
 
+/* Addresses that nobody may send from: RFC 1122, section 3.2.1.3; RFC 4291, sections 2.5.2, 2.5.3 and 2.7. */
+static bool is_nobodys(const __u8 address[16])
+{
+	static const __u8 zero[16], all[4] = { 255, 255, 255, 255 }, mapped[12] = { [10] = 255, 255 };
+	const __u8 *four = address + 12;
+
+	if (memcmp(address, mapped, sizeof(mapped)))
+		return address[0] == 255 || (!memcmp(address, zero, 15) && address[15] <= 1);
+	return four[0] == 127 || four[0] >> 4 == 14 || !memcmp(four, zero, 4) || !memcmp(four, all, 4);
+}
+
 static void check_client_tcp(const struct outcome *o, const struct view *in, struct complaint *complaint)
 {
 	const struct rows *was = &o->before, *is = &o->after;
@@ -80,7 +93,8 @@ static void check_client_tcp(const struct outcome *o, const struct view *in, str
 			 was->pending.backend_sequence);
 	if (!(in->flags & SYN) && !was->is_flow && !was->is_pending && (is->is_flow || is->is_pending))
 		complain(complaint, "what is not a SYN and belongs to no flow makes no state", "flags %02x", in->flags);
-	if (!(in->flags & SYN) && !was->is_flow && !was->is_pending && o->verdict != TEAL_PASS_NO_FLOW)
+	if (!(in->flags & SYN) && !was->is_flow && !was->is_pending && o->verdict != TEAL_PASS_NO_FLOW &&
+	    !is_nobodys(in->source))
 		complain(complaint, "what is not a SYN and belongs to no flow is passed up", "flags %02x, verdict %u", in->flags,
 			 o->verdict);
 	if (is_open(was) && is->is_flow && !(in->flags & (FIN | RST)) && was->flow.state != is->flow.state &&
@@ -125,6 +139,9 @@ static void check_client(const struct outcome *o, const struct view *in, const s
 		check_client_tcp(o, in, complaint);
 	else if (!o->before.is_flow && o->after.is_flow)
 		complain(complaint, "only a reply opens a UDP flow", "the client's packet did");
+	if (is_nobodys(in->source) && o->verdict != TEAL_DROP_SOURCE && o->verdict != TEAL_DROP_FLAGS &&
+	    o->verdict != TEAL_DROP_UDP6_CHECKSUM)
+		complain(complaint, "what no host can have sent is dropped", "verdict %u", o->verdict);
 	if (o->verdict == TEAL_PASS_NOT_OURS)
 		complain(complaint, "a whole packet for a service is ours", "it was passed as not ours");
 	if (is_open(&o->before) && is_dropped(o->verdict))

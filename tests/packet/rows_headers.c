@@ -2,11 +2,18 @@
 /* Layers 2 to 4: headers that no host sends.  Provably for a VIP: dropped and counted.  Otherwise: passed. */
 #include "row.h"
 
+#include <string.h>
+
 #define TO_VIP .from = CLIENT, .to = VIP
 #define TO_STRANGER .from = CLIENT, .to = STRANGER
 #define MALFORMED .verdict = TEAL_DROP_MALFORMED
 #define CUT .verdict = TEAL_DROP_TRUNCATED
 #define A_SYN .packet = { .flags = SYN, .sequence = 1000, .payload = 10 }
+
+/* A packet that no flow has, from the address that ends in these bytes. */
+#define FROM(...) TO_VIP, .packet = { .flags = ACK, .source = { __VA_ARGS__ } }
+#define FROM_NOBODY(...) { FROM(__VA_ARGS__), .verdict = TEAL_DROP_SOURCE }
+#define FROM_SOMEBODY(...) { FROM(__VA_ARGS__), .verdict = TEAL_PASS_NO_FLOW }
 
 static void put16(__u8 *at, int value)
 {
@@ -102,6 +109,14 @@ static void extension_into_padding(struct frame *frame)
 	frame->bytes[frame->network + 41] = 5;
 }
 
+static void source_unspecified(struct frame *frame)
+{
+	if (is_ipv6(frame))
+		memset(frame->bytes + frame->network + 8, 0, 16);
+	else
+		memset(frame->bytes + frame->network + 12, 0, 4);
+}
+
 static const struct row rows[] = {
 	ROW("truncated anywhere, TCP with options and data: dropped once its address is known",
 	    .steps = { { TO_VIP, .packet = { .flags = SYN, .tcp_options = 20, .payload = 30 },
@@ -148,6 +163,21 @@ static const struct row rows[] = {
 	    .steps = { { TO_VIP, .packet = { .payload = 10 }, .damage = udp_length_too_long, MALFORMED },
 		       { TO_VIP, .packet = { .payload = 10, .padding = 20 }, .damage = udp_length_too_long,
 			 MALFORMED } }),
+	ROW("source address that no host has, unspecified: dropped, no state",
+	    .steps = { { TO_VIP, A_SYN, .damage = source_unspecified, .verdict = TEAL_DROP_SOURCE } }),
+	ROW("source address that no host has (loopback, multicast, broadcast), IPv4: dropped, no state", .only = NOT_IPV6,
+	    .steps = { FROM_NOBODY([12] = 127, 0, 0, 1), FROM_NOBODY([12] = 127, 255, 255, 254),
+		       FROM_NOBODY([12] = 224, 0, 0, 1), FROM_NOBODY([12] = 239, 255, 255, 255),
+		       FROM_NOBODY([12] = 255, 255, 255, 255) }),
+	ROW("source address that no host has (loopback, multicast), IPv6: dropped, no state", .only = NOT_IPV4,
+	    .steps = { FROM_NOBODY([15] = 1), FROM_NOBODY([0] = 0xff, 0x02, [15] = 1), FROM_NOBODY([0] = 0xff, 0x0e) }),
+	ROW("source addresses that only look like those, IPv4: served", .only = NOT_IPV6,
+	    .steps = { FROM_SOMEBODY([12] = 126, 255, 255, 255), FROM_SOMEBODY([12] = 128, 0, 0, 1),
+		       FROM_SOMEBODY([12] = 223, 255, 255, 255), FROM_SOMEBODY([12] = 240, 0, 0, 1),
+		       FROM_SOMEBODY([12] = 255, 255, 255, 254) }),
+	ROW("source addresses that only look like those, IPv6: served", .only = NOT_IPV4,
+	    .steps = { FROM_SOMEBODY([15] = 2), FROM_SOMEBODY([0] = 0xfe, 0xff, [15] = 1), FROM_SOMEBODY([7] = 1, [15] = 1),
+		       FROM_SOMEBODY([11] = 1, [15] = 1) }),
 	ROW("IPv6 extension header beyond the frame: dropped", .only = NOT_IPV4,
 	    .steps = { { TO_VIP, .packet = { .flags = SYN, .extensions = { { DESTINATION } } },
 			 .damage = extension_too_long, CUT } }),
