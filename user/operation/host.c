@@ -60,7 +60,7 @@ static void check_rights(struct findings *f)
 
 static void check_kernel(struct findings *f)
 {
-	struct utsname name;
+	struct utsname name = {};
 	unsigned int major = 0, minor = 0;
 
 	if (!uname(&name) && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
@@ -68,6 +68,10 @@ static void check_kernel(struct findings *f)
 		find(f, FINDING_FATAL, "", "the kernel is Linux %s, and teal needs 6.1 or newer", name.release);
 	else
 		find(f, FINDING_GOOD, "", "the kernel is Linux %s", name.release);
+	/* local_bh_disable() keeps no other packet away there (CONFIG_PREEMPT_RT_NEEDS_BH_LOCK, Linux 6.18), nor the sweep before. */
+	if (strstr(name.version, "PREEMPT_RT"))
+		find(f, FINDING_FATAL, "",
+		     "the kernel is a real-time one (PREEMPT_RT), where one packet may interrupt another on its CPU: use another one");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		find(f, FINDING_FATAL, "",
 		     "the kernel has no BTF (/sys/kernel/btf/vmlinux): use one built with CONFIG_DEBUG_INFO_BTF");
