@@ -28,7 +28,7 @@ static __always_inline long refuse_swap(void *ctx, __u32 offset, const __u32 siz
 static __always_inline long refuse_network(void *ctx, const struct packet *p, const enum hook hook)
 {
 	const __u8 limit = REFUSE_TTL;
-	struct ipv4_tail tail;
+	struct iphdr ip;
 	__u32 word;
 	long error;
 
@@ -38,15 +38,15 @@ static __always_inline long refuse_network(void *ctx, const struct packet *p, co
 			hop_limit_tell(ctx, p->ttl, limit);
 		return error ?: frame_store(ctx, p->network_offset + 7, &limit, 1, hook);
 	}
-	error = frame_load(ctx, p->network_offset + 8, &tail, sizeof(tail), hook);
+	error = frame_load(ctx, p->network_offset, &ip, sizeof(ip), hook);
 	if (error)
 		return error;
-	word = tail.saddr;
-	tail.saddr = tail.daddr;
-	tail.daddr = word;
-	tail.check = checksum_add(tail.check, (__u16)~bpf_htons(tail.ttl << 8) + bpf_htons(REFUSE_TTL << 8));
-	tail.ttl = REFUSE_TTL;
-	return frame_store(ctx, p->network_offset + 8, &tail, sizeof(tail), hook);
+	word = ip.saddr;
+	ip.saddr = ip.daddr;
+	ip.daddr = word;
+	ip.check = checksum_add(ip.check, (__u16)~bpf_htons(ip.ttl << 8) + bpf_htons(REFUSE_TTL << 8));
+	ip.ttl = REFUSE_TTL;
+	return frame_store(ctx, p->network_offset, &ip, sizeof(ip), hook);
 }
 
 /* TCP from the sequence number to the window. */

@@ -172,64 +172,32 @@ static __always_inline long rewrite_xdp(struct xdp_md *ctx, const struct rewrite
 	return 0;
 }
 
-/* IPv4 from the time to live to the destination, as one piece: the header's sum stays what it is. */
-struct ipv4_tail {
-	__u8 ttl;
-	__u8 protocol;
-	__sum16 check;
-	__be32 saddr;
-	__be32 daddr;
-};
-
-static __always_inline long rewrite_tc_ipv4(struct __sk_buff *ctx, const struct rewrite *r)
-{
-	struct ipv4_tail tail;
-	long error = bpf_skb_load_bytes(ctx, r->network_offset + 8, &tail, sizeof(tail));
-	__u32 sum = 0;
-
-	if (error)
-		return error;
-	if (r->destination.is_new) {
-		tail.daddr = r->destination.address.words[3];
-		sum += r->destination.address_delta;
-	}
-	if (r->source.is_new) {
-		tail.saddr = r->source.address.words[3];
-		sum += r->source.address_delta;
-	}
-	if (r->is_sent) {
-		tail.ttl--;
-		sum += TTL_DELTA;
-	}
-	tail.check = checksum_add(tail.check, sum);
-	return bpf_skb_store_bytes(ctx, r->network_offset + 8, &tail, sizeof(tail), 0);
-}
-
 /* IPv6 has no checksum that would balance a new hop limit: a device's own sum of the packet, where there is one, is told. */
 static __always_inline void hop_limit_tell(struct __sk_buff *ctx, __u8 old, __u8 new)
 {
 	bpf_csum_update(ctx, (__u32)(__u16)~bpf_htons(old) + bpf_htons(new));
 }
 
-/* A packet in pieces has no sum of its own that a device made; the kernel may have summed each piece. */
-static __always_inline long rewrite_tc_ipv6(struct __sk_buff *ctx, const struct rewrite *r)
+static __always_inline long rewrite_tc_network(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
 {
-	const __u64 flags = r->has_no_ports ? BPF_F_RECOMPUTE_CSUM : 0;
-	__u8 hop_limit;
-	long error = 0;
+	const __u32 size = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	/* A packet in pieces has no sum of its own that a device made; the kernel may have summed each piece. */
+	const __u64 flags = ipv6 && r->has_no_ports ? BPF_F_RECOMPUTE_CSUM : 0;
+	union {
+		struct iphdr ipv4;
+		struct ipv6hdr ipv6;
+	} header;
+	long error = bpf_skb_load_bytes(ctx, r->network_offset, &header, size);
 
-	if (r->destination.is_new)
-		error = bpf_skb_store_bytes(ctx, r->network_offset + 24, &r->destination.address, 16, flags);
-	if (r->source.is_new && !error)
-		error = bpf_skb_store_bytes(ctx, r->network_offset + 8, &r->source.address, 16, flags);
-	if (!r->is_sent || error)
-		return error;
-	error = bpf_skb_load_bytes(ctx, r->network_offset + 7, &hop_limit, 1);
 	if (error)
 		return error;
-	hop_limit--;
-	hop_limit_tell(ctx, hop_limit + 1, hop_limit);
-	return bpf_skb_store_bytes(ctx, r->network_offset + 7, &hop_limit, 1, 0);
+	if (ipv6)
+		rewrite_ipv6(&header.ipv6, r);
+	else
+		rewrite_ipv4(&header.ipv4, r);
+	if (ipv6 && r->is_sent)
+		hop_limit_tell(ctx, 1, 0);
+	return bpf_skb_store_bytes(ctx, r->network_offset, &header, size, flags);
 }
 
 static __always_inline long rewrite_tc_checksum(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
@@ -270,7 +238,7 @@ static __always_inline long rewrite_tc_ports(struct __sk_buff *ctx, const struct
 
 static __always_inline long rewrite_tc(struct __sk_buff *ctx, const struct rewrite *r, const bool ipv6)
 {
-	long error = ipv6 ? rewrite_tc_ipv6(ctx, r) : rewrite_tc_ipv4(ctx, r);
+	long error = rewrite_tc_network(ctx, r, ipv6);
 
 	if (!error && !r->has_no_ports && !r->has_no_checksum)
 		error = rewrite_tc_checksum(ctx, r, ipv6);
