@@ -74,7 +74,8 @@ static __always_inline int flow_enter_tcp(struct teal_flow *flow, const struct s
 	if (s->flags & TCP_SYN) {
 		if (s->flags & TCP_ACK)
 			return AS_ANSWER(TEAL_PASS_SYN_ACK);
-		if (!found || pending.client_sequence != s->sequence || !pending_is_usable(&pending, s, ipv6))
+		if (!found || pending.client_sequence != s->sequence || pending_is_over(&pending, s) ||
+		    !pending_is_usable(&pending, s, ipv6))
 			return flow_begin(s, dispatch_pick(s, ipv6), choice, ipv6);
 		pending_resent(found, &pending);
 		return 0;
