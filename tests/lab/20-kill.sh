@@ -24,8 +24,8 @@ for LAB_MODE in "$@"; do
 	servers_start
 	teald_start
 
-	load_begin echo --long 1000 --rate 300 --seconds $((60 + ROUNDS * 10))
-	expect "$LAB_MODE: 1,000 connections are there" eventually 10 has_flows echo 1000
+	load_begin echo --long 1000 --rate 300
+	expect "$LAB_MODE: 1,000 connections are there" eventually 30 has_flows echo 1000
 
 	color=blue
 	for ((round = 1; round <= ROUNDS; round++)); do

@@ -37,9 +37,9 @@ for each in "$@"; do
 	teald_start
 	expect_everything "$what"
 	if [ "$topology" != host ]; then
-		load_begin echo --long 5 --seconds 30
-		load_begin echo6 --long 5 --seconds 30
-		expect "$what: 10 connections are open" eventually 3 eval 'has_flows echo 5 && has_flows echo6 5'
+		load_begin echo --long 5
+		load_begin echo6 --long 5
+		expect "$what: 10 connections are open" eventually 30 eval 'has_flows echo 5 && has_flows echo6 5'
 		expect "$what: the backends see no client but the edge" is "$(seen)" "$LAB_SOURCE $LAB_SOURCE6"
 		expect "$what: nothing happened to the connections" load_end echo
 		expect "$what: nor on IPv6" load_end echo6

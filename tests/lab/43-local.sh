@@ -47,8 +47,8 @@ up() { # TOPOLOGY
 
 expect_apart() { # nothing that is not for the VIP is touched, while connections through it live
 	local before
-	load_begin echo --long 20 --rate 50 --seconds 30
-	expect "$what: 20 connections live" eventually 3 has_flows echo 20
+	load_begin echo --long 20 --rate 50
+	expect "$what: 20 connections live" eventually 30 has_flows echo 20
 	expect "$what: a client that talks to a backend directly reaches it" \
 		is "$(client curl -s --max-time 3 http://10.0.1.11:8080/)" blue1
 	expect "$what: and gets 4 MB intact" downloads client http://10.0.1.11:8080

@@ -70,7 +70,7 @@ expect "lowered again, the clients are the same as before" diff "$LAB_DIR/at-20"
 
 # Under load, by daemon or without.
 teal canary echo off --quiet
-load_begin echo --long 200 --rate 300 --seconds 60
+load_begin echo --long 200 --rate 300
 sleep 1
 for step in 'canary echo green 5' 'canary echo green 50' 'switch echo green' 'canary echo blue 30' 'rollback echo' \
 	'canary echo blue 100' 'canary echo blue off'; do

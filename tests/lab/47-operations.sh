@@ -19,7 +19,7 @@ resetting() { teal status "$1" --json | jq -c '.services[0].resetting'; }
 
 # Idle ones: they say something when they begin and then not for a minute.
 idle_begin() { # SERVICE NUMBER
-	load_begin "$1" --long "$2" --rate 0 --seconds 60 --interval 60000
+	load_begin "$1" --long "$2" --rate 0 --interval 60000
 }
 
 lab_up routed
@@ -29,8 +29,8 @@ teald_start
 
 # --- pause ---
 
-load_begin echo --long 100 --seconds 60
-expect "100 connections" eventually 10 has_flows echo 100
+load_begin echo --long 100
+expect "100 connections" eventually 30 has_flows echo 100
 expect "a pause" teal pause echo --quiet
 expect "lasts 30 s if nobody comes back" holds "$(paused_for echo)" -ge 28
 ask "http://$VIP:7000/" >"$LAB_DIR/asked" 2>&1 &
@@ -61,15 +61,15 @@ flags() { # what the data path is told of web
 	bpftool map dump pinned "$LAB_PINS/services" --json |
 		jq -r '[.[] | .formatted.value.flags] | map(select(. >= 16)) | length'
 }
-expect "its flag is tidied away" eventually 5 eval 'is "$(flags)" 0'
+expect "its flag is tidied away" eventually 30 eval 'is "$(flags)" 0'
 load_end echo
 expect_clean echo "other services' connections, and those of the paused one"
 
 # --- drain ---
 
 teal switch web blue --quiet
-load_begin echo --long 40 --seconds 60
-expect "40 connections" eventually 10 eval 'is "$(flows_of echo blue)" 40'
+load_begin echo --long 40
+expect "40 connections" eventually 30 eval 'is "$(flows_of echo blue)" 40'
 teal switch echo green --quiet
 teal drain echo --wait=3 --json >"$LAB_DIR/events" 2>/dev/null &
 draining=$!
@@ -83,7 +83,7 @@ expect "as text it says a line a second" \
 on edge script -qec "$TEAL drain echo --wait=2 --pin-dir $LAB_PINS --state-dir $LAB_STATE" /dev/null >"$LAB_DIR/bar" </dev/null || true
 expect "on a terminal it draws a bar" grep -q '░ 40 left on blue' "$LAB_DIR/bar"
 load_end echo
-expect "that fills as connections end" eventually 10 teal drain echo --wait=5 --quiet
+expect "that fills as connections end" eventually 30 teal drain echo --wait=5 --quiet
 expect "nothing was lost" is "$(figure echo '[.errors[], .details[]] | join("; ")')" ""
 teal switch echo blue --quiet
 
@@ -91,12 +91,12 @@ teal switch echo blue --quiet
 
 idle_begin echo 300
 idle_begin echo6 100
-load_begin udp --long 50 --seconds 60
+load_begin udp --long 50
 expect "300 idle connections, 100 over IPv6, 50 by UDP" \
-	eventually 15 eval 'is "$(flows_of echo blue) $(flows_of echo6 blue) $(flows_of udp blue)" "300 100 50"'
+	eventually 30 eval 'is "$(flows_of echo blue) $(flows_of echo6 blue) $(flows_of udp blue)" "300 100 50"'
 teal switch echo echo6 udp green --quiet
-load_begin echo-new --long 50 --rate 50 --seconds 60
-expect "50 on the new color" eventually 10 eval 'holds "$(flows_of echo green)" -ge 50'
+load_begin echo-new --long 50 --rate 50
+expect "50 on the new color" eventually 30 eval 'holds "$(flows_of echo green)" -ge 50'
 sleep 1
 expect "at its deadline a drain resets what is left" teal drain echo --wait=1 --reset --quiet
 expect "nobody is left" is "$(flows_of echo blue)" 0
@@ -111,7 +111,7 @@ load_end echo6 >/dev/null || true
 expect "all 100 clients saw a reset too" is "$(resets_seen echo6)" 100
 expect "and no server believes to have a connection" is "$(sockets_on_blue 7000)" 0
 expect "UDP has nothing to be reset by: its flows move" teal drain udp --reset --quiet
-expect "to the color that is active" eventually 5 eval 'is "$(flows_of udp green)" 50'
+expect "to the color that is active" eventually 30 eval 'is "$(flows_of udp green)" 50'
 load_end udp >/dev/null || true
 expect "the mark stays until the last of them is gone or the color gets new flows" is "$(resetting udp)" '["blue"]'
 teal switch udp blue --quiet
@@ -155,7 +155,7 @@ expect "a pause of no time" refused 2 "--max takes a time such as 30s, 5m or 1h,
 expect "a pause of a service that is not there" refused 1 "there is no service 'wbe'" teal pause wbe
 expect "a resume of what is not paused is none, and no mistake" teal resume web --quiet
 idle_begin echo 20
-expect "20 connections on the active color" eventually 10 eval 'is "$(flows_of echo green)" 20'
+expect "20 connections on the active color" eventually 30 eval 'is "$(flows_of echo green)" 20'
 expect "reset by force" teal drain echo green --reset --force --quiet
 load_end echo >/dev/null || true
 expect "are reset" is "$(resets_seen echo)" 20

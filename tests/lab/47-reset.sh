@@ -17,7 +17,7 @@ sees() { # NAME ADDRESS
 client_sockets() { client ss -H -t -n state established 'dport = :7000' | wc -l; }
 resets_seen() { figure "$1" '[.errors[] | select(startswith("long-lived: reset x")) | ltrimstr("long-lived: reset x") | tonumber] | add // 0'; }
 idle_begin() { # SERVICE NUMBER
-	load_begin "$1" --long "$2" --rate 0 --seconds 60 --interval 60000
+	load_begin "$1" --long "$2" --rate 0 --interval 60000
 }
 
 resets() { # WHAT [SERVICE YAML OF echo]
@@ -30,11 +30,11 @@ resets() { # WHAT [SERVICE YAML OF echo]
 	idle_begin echo 60
 	idle_begin echo6 40
 	expect "$what: 60 idle connections, and 40 over IPv6" \
-		eventually 15 eval 'is "$(flows_of echo blue) $(flows_of echo6 blue)" "60 40"'
+		eventually 30 eval 'is "$(flows_of echo blue) $(flows_of echo6 blue)" "60 40"'
 	[ $# = 1 ] || expect "$what: is what its servers see" eval 'sees blue1 10.0.0.1 && sees blue1 "[fd00:10::1]"'
 	teal switch echo echo6 green --quiet
-	load_begin echo-new --long 20 --seconds 60
-	expect "$what: 20 on the new color" eventually 10 eval 'holds "$(flows_of echo green)" -ge 20'
+	load_begin echo-new --long 20
+	expect "$what: 20 on the new color" eventually 30 eval 'holds "$(flows_of echo green)" -ge 20'
 	expect "$what: a reset" teal drain echo --reset --quiet
 	expect "$what: and one over IPv6" teal drain echo6 --reset --quiet
 	expect "$what: no server believes to have a connection" is "$(server_sockets blue1 blue2)" 0
@@ -45,7 +45,7 @@ resets() { # WHAT [SERVICE YAML OF echo]
 	expect "$what: and all 40" is "$(resets_seen echo6)" 40
 	load_end echo-new
 	expect "$what: the new color's connections noticed nothing" is "$(figure echo-new '[.errors[], .details[]] | join("; ")')" ""
-	expect "$what: nobody is left" eventually 5 eval 'is "$(client_sockets)" 0'
+	expect "$what: nobody is left" eventually 30 eval 'is "$(client_sockets)" 0'
 	lab_down
 }
 

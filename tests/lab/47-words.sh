@@ -58,8 +58,8 @@ servers_start
 teald_start
 
 # source
-expect "backends that do not route back are healthy to the checks" eventually 10 all_up web
-expect "by IPv6 too" eventually 10 all_up web6
+expect "backends that do not route back are healthy to the checks" eventually 30 all_up web
+expect "by IPv6 too" eventually 30 all_up web6
 expect "but clients get no answer" not knock 32 "$WEB/"
 expect "nor by IPv6" not knock 32 "$WEB6/"
 expect "doctor tells which, and what to do" is "$(mute)" 4
@@ -86,14 +86,14 @@ expect "then always the same one" is "$(who 20)" "$one"
 
 # on_switch
 load_begin udp --long 20 --seconds 4
-expect "20 flows are there" eventually 10 has_flows udp 20
+expect "20 flows are there" eventually 30 has_flows udp 20
 teal switch udp green --quiet
 load_result udp >/dev/null || true
 expect "on_switch: keep: no flow moves" not moved
 expect "on_switch: move" reload "source: 10.0.0.1" 'source: "fd00:10::1"' "source: 10.0.0.1
     on_switch: move"
 load_begin udp --long 20 --seconds 4
-expect "20 flows are there" eventually 10 has_flows udp 20
+expect "20 flows are there" eventually 30 has_flows udp 20
 sleep 1
 teal switch udp blue --quiet
 load_result udp >/dev/null || true

@@ -27,13 +27,13 @@ expect "as status does" holds "$(teal status web --json | jq .services[0].guarde
 expect "in words, too" grep -q '^ guarded: teald goes back if it does worse, for [0-9]* s to come$' <(teal status web)
 expect "and is made" is "$(active_color web)" green
 knock 30
-expect "of a color that refuses connections it is taken back" eventually 5 eval 'is "$(active_color web)" blue'
+expect "of a color that refuses connections it is taken back" eventually 30 eval 'is "$(active_color web)" blue'
 expect "the history says why" grep -q 'the guard of green rolled back: .* new connections were refused' <(last web .why)
 expect "the old color answers" answers blue
 teal backends web green 10.0.2.11:8080 10.0.2.12:8080 --quiet
 teal switch web green --guard 2s --quiet
 knock 20
-expect "one that does no worse stays" eventually 5 grep -q '"outcome": "passed"' "$LAB_STATE/guard/web.json"
+expect "one that does no worse stays" eventually 30 grep -q '"outcome": "passed"' "$LAB_STATE/guard/web.json"
 expect "where it is" is "$(active_color web)" green
 expect "of two services" eval 'teal switch web echo blue --guard 1m --json | jq -c ".[]" >"$LAB_DIR/switched"'
 expect "each has its guard" is "$(guarded web) $(guarded echo)" "60 null"
@@ -59,8 +59,8 @@ teal backends web green 10.0.2.11:8080 10.0.2.12:8080 --quiet
 
 # --- a drain whose color gets the traffic back ---
 
-load_begin echo --long 20 --rate 0 --seconds 60
-expect "20 connections" eventually 10 has_flows echo 20
+load_begin echo --long 20 --rate 0
+expect "20 connections" eventually 30 has_flows echo 20
 teal switch echo green --quiet
 timeout 30 "$BASH" -c 'exec "$@"' - nsenter --net="/run/netns/$LAB-edge" "$TEAL" drain echo --wait \
 	--pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" --quiet 2>"$LAB_DIR/drain" &
@@ -76,8 +76,8 @@ expect_clean echo "a drain that was given up"
 
 # --- a deployment that ends what its drain leaves ---
 
-load_begin echo --long 20 --rate 0 --seconds 60 --interval 60000
-expect "20 idle connections" eventually 10 has_flows echo 20
+load_begin echo --long 20 --rate 0 --interval 60000
+expect "20 idle connections" eventually 30 has_flows echo 20
 expect "a drain of no time cannot be followed by a reset" refused 2 "say how long that may take with --drain" teal deploy echo --reset
 expect "a deployment that resets what is left after a second" eval 'teal deploy echo --drain 1s --reset --json >"$LAB_DIR/deploy"'
 expect "is done" is "$(jq -r 'select(.result).result' "$LAB_DIR/deploy")" "done"
@@ -105,8 +105,8 @@ documented() { # COMMAND...: every name in its answer
 	teal "$@" --json >"$LAB_DIR/answer" || true
 	stand_in_manual "$LAB_DIR/answer"
 }
-load_begin echo --long 5 --rate 0 --seconds 60
-eventually 5 has_flows echo 5
+load_begin echo --long 5 --rate 0
+eventually 30 has_flows echo 5
 teal preview echo green --from 192.0.2.0/24 --quiet
 teal pause bulk --quiet
 for each in "status" "status echo" "status --verdicts" "switch echo blue" "canary echo green 5" "canary echo off" \

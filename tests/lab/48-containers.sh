@@ -33,7 +33,7 @@ expect "nobody tracks connections: the bridge need not be among the devices" is 
 expect "and a switch breaks none" load_switching echo --long 20 --rate 50 --seconds 2 --switches 2
 docker_rules
 edge bash -c ": >/dev/tcp/10.0.1.11/7000" # a connection to track, as somebody's ssh is elsewhere
-expect "with Docker's rules it must be: doctor tells how" eventually 3 is_told
+expect "with Docker's rules it must be: doctor tells how" eventually 30 is_told
 sed -i "/^services:/i\\  - { name: br0, mode: $LAB_MODE }" "$LAB_DIR/teal.yaml"
 teald_reload
 expect "then doctor is content" is "$(aside)" ''

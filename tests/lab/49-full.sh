@@ -20,13 +20,13 @@ flows_full: $policy"
 	servers_start
 	teald_start
 
-	load_begin echo --long 150 --seconds 60
-	expect "$what: 150 of 200 rows are in use" eventually 5 recorded 150
+	load_begin echo --long 150
+	expect "$what: 150 of 200 rows are in use" eventually 30 recorded 150
 	sleep 2.5 # longer than between two looks
 	expect "$what: that is no alarm yet" not log_says 0 'the table of IPv4 flows is'
 	expect "$what: nor in teal status" not grep -q 'flows is' <(teal status)
-	load_begin echo.alarm --long 20 --seconds 60
-	expect "$what: of 170 teald warns" eventually 5 log_says 0 'the table of IPv4 flows is 85 % full (170 of 200 rows)'
+	load_begin echo.alarm --long 20
+	expect "$what: of 170 teald warns" eventually 30 log_says 0 'the table of IPv4 flows is 85 % full (170 of 200 rows)'
 	expect "$what: teal status warns too" grep -q 'the table of IPv4 flows is 85 % full' <(teal status)
 	expect "$what: of IPv6 nothing is said" not grep -q 'IPv6 flows' "$LAB_DIR/teald.log"
 
@@ -41,7 +41,7 @@ flows_full: $policy"
 	fi
 	expect "$what: nothing happened to the 150" load_end echo
 	expect "$what: nor to the 20" load_end echo.alarm
-	expect "$what: once they are gone and expired there is room again" eventually 6 recorded 0
+	expect "$what: once they are gone and expired there is room again" eventually 30 recorded 0
 	expect "$what: and blue answers" answers blue
 	lab_down
 done

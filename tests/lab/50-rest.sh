@@ -26,7 +26,7 @@ expect "and is the active color" is "$(active_color web)" blue
 expect "a second rollback goes back to green" teal rollback web --quiet
 expect "green answers again" answers green
 
-load_begin echo --long 20 --seconds 60
+load_begin echo --long 20
 sleep 1
 expect "20 connections on blue" is "$(flows_of echo blue)" 20
 expect "switch with a wait ends at its deadline, with exit code 4" exits 4 teal switch echo green --wait=1 --quiet

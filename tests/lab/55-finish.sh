@@ -18,7 +18,7 @@ finished() { # WHAT, INJECTION: a switch to green that is killed there is finish
 	teal switch echo blue --quiet
 	before=$(generation echo)
 	expect "a switch is killed $1" exits 137 traced "$2:signal=KILL:when=$3" switch echo green
-	expect "killed $1: teald finishes it" eventually 2 everywhere green $((before + 1))
+	expect "killed $1: teald finishes it" eventually 30 everywhere green $((before + 1))
 	expect "killed $1: the history says so" is "$(last '"\(.from) \(.why)"')" \
 		"blue the command that switched was killed before it could write down who it was, and why"
 }
@@ -35,7 +35,7 @@ expect "nobody knows who it was" is "$(teal history echo --limit 1 | grep -c 'no
 teal switch echo blue --quiet
 count=$(teal history echo --json | jq '.history | length')
 expect "a switch is killed between the books and the history" exits 137 traced "fsync:signal=KILL:when=3" switch echo green --why 'release 7'
-expect "it stands in the history, with who it was and why" eventually 2 told "green root release 7"
+expect "it stands in the history, with who it was and why" eventually 30 told "green root release 7"
 sleep 1.5
 expect "once" is "$(teal history echo --json | jq '.history | length')" $((count + 1))
 expect "it is told in the log" grep -q 'echo: whoever switched from blue to green was killed before that was written down' "$LAB_DIR/teald.log"
@@ -66,7 +66,7 @@ before=$(generation echo)
 expect "another is killed" exits 137 traced "bpf:signal=KILL:when=$((WRITES[0] + 1))" switch echo green
 expect "the books say blue" is "$(booked .active)" blue
 teald_start
-expect "the next daemon finishes it" eventually 1 everywhere green $((before + 1))
+expect "the next daemon finishes it" eventually 30 everywhere green $((before + 1))
 load_end echo
 expect_clean echo "all the while"
 teald_stop

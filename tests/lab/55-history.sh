@@ -36,7 +36,7 @@ expect "and recorded" is "$(jq -r .services.echo.active "$LAB_STATE/state.json")
 
 mv -T "$LAB_STATE/kept" "$LAB_STATE/history.jsonl"
 last_is() { is "$(entry 1 '"\(.to) \(.generation)"')" "$1"; }
-expect "and told as soon as it can be" eventually 2 last_is "green 3"
+expect "and told as soon as it can be" eventually 30 last_is "green 3"
 
 # Killed anywhere, between the slot, the row and the books: the next one finishes it.
 everywhere() { # COLOR: in the row, as status reconciles it, and in the books

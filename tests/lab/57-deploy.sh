@@ -27,9 +27,9 @@ lab_up routed
 application_make
 application_config 2 3
 TEAL_COLOR=blue "$LAB_DIR/release" 1
-for each in blue1 blue2; do eventually 5 listening "$each" tcp 8080; done
+for each in blue1 blue2; do eventually 30 listening "$each" tcp 8080; done
 teald_start
-expect "release 1 answers" eventually 5 release_is 1
+expect "release 1 answers" eventually 30 release_is 1
 streams_begin old 10
 requests_begin
 sleep 1
@@ -62,7 +62,7 @@ bad() { # KIND PATTERN SMOKE
 	expect "$kind: rolled back" result_is "rolled back"
 	expect "$kind: the history says why" grep -q "the guard of blue rolled back: .*$pattern" <(last_why)
 	expect "$kind: so does the log" grep -q "web: rolled back from blue to green: .*$pattern" "$LAB_DIR/teald.log"
-	expect "$kind: and whoever is to be told" eventually 5 grep -q "web blue .*$pattern" "$LAB_DIR/told"
+	expect "$kind: and whoever is to be told" eventually 30 grep -q "web blue .*$pattern" "$LAB_DIR/told"
 	expect "$kind: within ten seconds of the switch" \
 		holds "$(jq -r 'select(.result).seconds' "$LAB_DIR/deploy")" -le 14
 	expect "$kind: release 2 answers" release_is 2
@@ -90,14 +90,14 @@ expect "green never lost its place in the books" is "$(jq -r .services.web.activ
 # --- the guard works with the command line gone, and outlives its daemon ---
 deploy --run "$LAB_DIR/release 4" --smoke "$(in_color bad_for_clients blue 'reject with tcp reset')" --guard 60 &
 deploying=$!
-expect "the switch is made" eventually 15 is_active blue
+expect "the switch is made" eventually 30 is_active blue
 pid=$(jq .pid "$LAB_STATE/deploy/web.json")
 kill -9 "$pid"
 teald_kill9
 wait "$deploying" 2>/dev/null || true
 requests_begin
 teald_start
-expect "the next teald goes on guarding, and rolls back" eventually 15 is_active green
+expect "the next teald goes on guarding, and rolls back" eventually 30 is_active green
 requests_end
 expect "teal status says where the deployment stood" grep -q "a deployment to blue stands in the phase guard" <(teal status web)
 expect "--resume says what became of it, with exit code 3" exits 3 deploy --resume

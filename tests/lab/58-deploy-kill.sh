@@ -49,8 +49,8 @@ lab_config ""
 # shellcheck disable=SC2086
 echo_start $BACKENDS
 teald_start
-load_begin echo --long 50 --rate 100 --seconds 1200
-eventually 10 has_flows echo 50 >/dev/null
+load_begin echo --long 50 --rate 100
+eventually 30 has_flows echo 50 >/dev/null
 expect "before" as_before
 
 # At every other one, resumed and undone by turns (SOAK=1: at each, both ways).
@@ -92,12 +92,12 @@ interrupt() { # SIGNAL PHASE OPTIONS...
 	nsenter --net="/run/netns/$LAB-edge" "$TEAL" deploy echo --force --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" "$@" \
 		>"$LAB_DIR/deploy.out" 2>&1 &
 	local pid=$!
-	eventually 10 in_phase "$phase" || return 1
+	eventually 30 in_phase "$phase" || return 1
 	kill "-$signal" "$pid"
 	wait "$pid" || code=$?
 	case $signal in
 	# The lock is let go of once the command and its children have been ended too.
-	KILL) is "$code" 137 && eventually 6 flock -n "$LAB_STATE/deploy/echo.lock" true ;;
+	KILL) is "$code" 137 && eventually 30 flock -n "$LAB_STATE/deploy/echo.lock" true ;;
 	*) is "$code" 1 && grep -q "stopped by signal .* in the phase $phase: 'teal deploy echo --resume' goes on" "$LAB_DIR/deploy.out" ;;
 	esac
 }
@@ -105,7 +105,7 @@ in_phase() { is "$(journal '.phase + " " + .state')" "$1 running"; }
 no_process() { ! pgrep -f "sleep 3607" >/dev/null; }
 for signal in INT TERM KILL; do
 	expect "SIG$signal while the command runs" interrupt $signal run --run 'sh -c "sleep 3607; true"'
-	expect "the command and its children are ended" eventually 3 no_process
+	expect "the command and its children are ended" eventually 30 no_process
 	expect "it stands in run" stands_in run
 	expect "and is undone" eval 'teal deploy echo --abort --quiet && as_before'
 	expect "SIG$signal while it waits for health" interrupt $signal health --backends 10.0.2.99:7000
@@ -138,7 +138,7 @@ teal switch echo green --quiet
 nsenter --net="/run/netns/$LAB-client" "$TRAFFIC" load --target "$VIP:7000" --long 3 --seconds 60 >/dev/null 2>&1 &
 held=$!
 has_three() { holds "$(flows_of echo green)" -ge 3; }
-eventually 5 has_three >/dev/null
+eventually 30 has_three >/dev/null
 teal switch echo blue --quiet
 expect "a color that still has connections" refused 3 'green of echo still has [0-9]* connections'
 expect "a command that fails" refused 1 'the command of --run (false) ended with exit code 1; nothing has changed' --force --run false

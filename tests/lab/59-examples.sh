@@ -39,7 +39,7 @@ teald_start
 
 expect "the shell script deploys release 2" with_path "$EXAMPLES/deploy.sh" 2
 expect "which answers" release_is 2
-eventually 5 drained >/dev/null
+eventually 30 drained >/dev/null
 expect "a release that does not come up is told of, with exit code 1" exits 1 with_path "$EXAMPLES/deploy.sh" none
 expect "and changes nothing" release_is 2
 
@@ -50,7 +50,7 @@ ci_job() { # the script of its one job
 expect "the CI job deploys release 3" ci_job
 expect "each line that it says is JSON" jq -se 'length > 4 and .[-1].result == "done"' "$LAB_DIR/job.out"
 expect "release 3 answers" release_is 3
-eventually 5 drained >/dev/null
+eventually 30 drained >/dev/null
 
 if command -v ansible-playbook >/dev/null; then
 	playbook() {
@@ -59,7 +59,7 @@ if command -v ansible-playbook >/dev/null; then
 	export ANSIBLE_HOME=$LAB_DIR/ansible ANSIBLE_LOCALHOST_WARNING=False LC_ALL=C.UTF-8
 	expect "ansible deploys release 4" playbook 4
 	expect "which answers" release_is 4
-	eventually 5 drained >/dev/null
+	eventually 30 drained >/dev/null
 	before=$(deployments)
 	expect "played again" playbook 4
 	expect "it changes nothing" is "$(deployments)" "$before"
@@ -74,7 +74,7 @@ if command -v puppet >/dev/null; then
 	}
 	expect "puppet deploys release 5: exit code 2 means changes" exits 2 manifest 5
 	expect "which answers" release_is 5
-	eventually 5 drained >/dev/null
+	eventually 30 drained >/dev/null
 	expect "applied again it changes nothing" exits 0 manifest 5
 else
 	skip "puppet is not installed: 'dist/packages examples' does that"

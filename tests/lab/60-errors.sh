@@ -227,7 +227,7 @@ lines=$(log_lines)
 sed -i 's/name: web$/nmae: web/' "$LAB_DIR/teal.yaml"
 kill -HUP "$TEALD_PID"
 expect "a broken configuration on reload is told in the log with file and line" \
-	eventually 3 log_says "$lines" 'teal.yaml:.*unknown key "nmae".*what was running before runs on'
+	eventually 30 log_says "$lines" 'teal.yaml:.*unknown key "nmae".*what was running before runs on'
 expect "and changes nothing" is "$(teal status --json)" "$before"
 teald_stop
 

@@ -117,7 +117,7 @@ expect "whoever comes second waits" teal switch bulk green --quiet
 wait $!
 (exec 9<"$LAB_PINS" && flock 9 && exec sleep 20) &
 holder=$!
-eventually 2 not flock -n "$LAB_PINS" true
+eventually 30 not flock -n "$LAB_PINS" true
 expect "but not for ever" refused 3 "somebody else has been changing $LAB_PINS for" teal switch bulk blue
 expect "and nothing has changed" is "$(active_color bulk)" green
 kill $holder
@@ -173,12 +173,12 @@ expect "and stays detached" test ! -e "$LAB_PINS"
 expect "so nobody is sent anywhere" not ask
 cp "$LAB_DIR/state.json" "$LAB_STATE/state.json"
 setsid socat -u "UNIX-RECV:$LAB_DIR/notify" - >"$LAB_DIR/notified" 2>/dev/null &
-eventually 3 test -S "$LAB_DIR/notify"
+eventually 30 test -S "$LAB_DIR/notify"
 export NOTIFY_SOCKET=$LAB_DIR/notify
 teald_start
 unset NOTIFY_SOCKET
 teald_reload
-expect "systemd is told when teald is ready, and of a reload" eventually 3 eval 'is "$(grep -aoE "[A-Z]+=1" "$LAB_DIR/notified" | paste -sd " ")" "READY=1 RELOADING=1 READY=1"'
+expect "systemd is told when teald is ready, and of a reload" eventually 30 eval 'is "$(grep -aoE "[A-Z]+=1" "$LAB_DIR/notified" | paste -sd " ")" "READY=1 RELOADING=1 READY=1"'
 expect "once they are mended, it begins with what they say" is "$(active_color udp) $(active_color web)" "green blue"
 teald_stop
 

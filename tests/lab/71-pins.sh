@@ -32,8 +32,8 @@ for LAB_MODE in "$@"; do
 	teal canary web6 green 25 --quiet
 	teal preview web6 green --from 2001:db8:77::/64 --quiet
 	canary=$(canary_of web6) preview=$(preview_of web6)
-	load_begin echo --long 200 --rate 300 --seconds 120
-	expect "$LAB_MODE: 200 connections are there" eventually 10 has_flows echo 200
+	load_begin echo --long 200 --rate 300
+	expect "$LAB_MODE: 200 connections are there" eventually 30 has_flows echo 200
 	before=$(pins)
 	ids=$(ids | paste -sd ' ')
 	# Somebody's mounts of his own, in which the file system and its pins live on whatever happens to them here.
@@ -46,9 +46,9 @@ for LAB_MODE in "$@"; do
 		if [ $color = blue ]; then color=green; else color=blue; fi
 		lines=$(log_lines)
 		expect "$LAB_MODE: somebody $what" $what
-		expect "$LAB_MODE, $what: it is noticed and told" eventually 1 log_says "$lines" 'pins are gone from .*/teal, unmounted or removed by hand'
-		expect "$LAB_MODE, $what: all pins are there again, of the same tables and links" eventually 1 are_there "$ids" "$before"
-		expect "$LAB_MODE, $what: it is told" eventually 1 log_says "$lines" 'pinned anew in '
+		expect "$LAB_MODE, $what: it is noticed and told" eventually 30 log_says "$lines" 'pins are gone from .*/teal, unmounted or removed by hand'
+		expect "$LAB_MODE, $what: all pins are there again, of the same tables and links" eventually 30 are_there "$ids" "$before"
+		expect "$LAB_MODE, $what: it is told" eventually 30 log_says "$lines" 'pinned anew in '
 		expect "$LAB_MODE, $what: teal switches" teal switch echo web $color --quiet
 		expect "$LAB_MODE, $what: new connections reach $color" answers $color
 		expect "$LAB_MODE, $what: the canary is what it was" is "$(canary_of web6)" "$canary"
@@ -88,14 +88,14 @@ servers_start
 mapfile -t options < <(teald_options)
 setsid unshare --mount --propagation slave nsenter --net="/run/netns/$LAB-edge" "$TEALD" "${options[@]}" >"$LAB_DIR/teald.log" 2>&1 &
 TEALD_PID=$!
-expect "with mounts of its own: teald is ready" eventually 10 log_says 0 'ready:'
+expect "with mounts of its own: teald is ready" eventually 30 log_says 0 'ready:'
 before=$(pins) ids=$(ids | paste -sd ' ')
 umount --lazy "$LAB_DIR/bpf/fs"
 expect "with mounts of its own: it mounts nothing that nobody else would see, and says what to do" \
-	eventually 1 log_says 0 "mount it with 'mount -t bpf bpf $LAB_DIR/bpf/fs'"
+	eventually 30 log_says 0 "mount it with 'mount -t bpf bpf $LAB_DIR/bpf/fs'"
 expect "with mounts of its own: traffic goes on" answers blue
 mount -t bpf bpf "$LAB_DIR/bpf/fs"
-expect "with mounts of its own: that done, all pins are there again" eventually 1 are_there "$ids" "$before"
+expect "with mounts of its own: that done, all pins are there again" eventually 30 are_there "$ids" "$before"
 expect "with mounts of its own: teal switches" teal switch web green --quiet
 expect "with mounts of its own: new connections reach green" answers green
 teald_stop

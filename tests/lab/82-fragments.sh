@@ -8,18 +8,20 @@
 source "$(dirname "$0")/lib.sh"
 
 echoed() { # SIZE ADDRESS: a datagram of the client's own stack comes back
-	local kind=UDP4
-	case $2 in \[*) kind=UDP6 ;; esac
 	head -c "$1" "$LAB_DIR/files/some" >"$LAB_DIR/sent"
-	client socat -b 65000 -t 0.3 - "$kind:$2:7001" <"$LAB_DIR/sent" >"$LAB_DIR/got"
+	datagram "$LAB_DIR/sent" "$2" 7001 >"$LAB_DIR/got" || return
 	tail -c "$1" "$LAB_DIR/got" | cmp - "$LAB_DIR/sent" && grep -q -a '^blue[12] ' "$LAB_DIR/got"
 }
 
-pieces() { # ORDER ADDRESS: of a datagram of 6,000 bytes in five pieces
-	client "$TRAFFIC" pieces --target "$2:7001" --size 6000 --order "$1"
+pieces() { # ORDER ADDRESS [OPTIONS]: of a datagram of 6,000 bytes in five pieces
+	client "$TRAFFIC" pieces --target "$2:7001" --size 6000 --order "$1" "${@:3}"
 }
 
-unanswered() { not timeout 0.5 nsenter --net="/run/netns/$LAB-client" "$TRAFFIC" pieces --target "$2:7001" --size 6000 --order "$1"; }
+unanswered() { # ORDER ADDRESS: all were sent, and nothing came back in half a second
+	local said
+	said=$(pieces "$1" "$2" --interval 500) && echo "$said" && return 1
+	is "$said" "no answer"
+}
 
 [ $# -gt 0 ] || set -- routed/native/off/no routed/tc/on/no aside/tc/filled/yes host/native/link/no
 for each in "$@"; do

@@ -32,9 +32,9 @@ with_clock "$TEALD"
 TEAL=$LAB_DIR/files/teal TEALD=$LAB_DIR/files/teald
 clock_set +0
 teald_start
-load_begin echo --long 50 --rate 50 --seconds 60
-load_begin udp --long 20 --seconds 60
-expect "50 connections and 20 UDP flows" eventually 10 eval 'has_flows echo 50 && has_flows udp 20'
+load_begin echo --long 50 --rate 50
+load_begin udp --long 20
+expect "50 connections and 20 UDP flows" eventually 30 eval 'has_flows echo 50 && has_flows udp 20'
 today=$(date -u +%F) tomorrow=$(date -u -d '+1 day' +%F) yesterday=$(date -u -d '-1 day' +%F)
 teal switch udp green --quiet
 expect "a switch of today" found_on "$today"
@@ -59,10 +59,10 @@ expect "yesterday: the connections are there" has_flows echo 50
 expect "yesterday: the guard is what it was" is_watched
 expect "yesterday: the pause has not become longer" paused -le 55
 teal pause bulk --max 1s --quiet
-expect "yesterday: a pause ends in time" eventually 3 is_over bulk
+expect "yesterday: a pause ends in time" eventually 30 is_over bulk
 teal switch web blue --guard 2s --quiet
 clock_set -2d
-expect "the day before: a guard ends in time" eventually 5 eval 'is "$(outcome web)" passed'
+expect "the day before: a guard ends in time" eventually 30 eval 'is "$(outcome web)" passed'
 expect "the day before: so does a deployment with one" teal deploy web --guard 2s --quiet
 # A deployment waits for a check that is newer than the release, whatever the clock says.
 clock_set +0

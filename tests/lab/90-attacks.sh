@@ -152,8 +152,8 @@ for LAB_MODE in "$@"; do
 	EDGE_LINK=$(ip -n "$LAB-edge" -j link show eth0 | jq -r '.[0].address')
 	teald_start
 
-	load_begin echo --long $connections --seconds 3600
-	load_begin echo6 --long $connections6 --seconds 3600
+	load_begin echo --long $connections
+	load_begin echo6 --long $connections6
 	expect "$LAB_MODE: $connections connections are there" eventually 60 has_flows echo $connections
 	expect "$LAB_MODE: and $connections6 on IPv6" eventually 30 has_flows echo6 $connections6
 	live_list

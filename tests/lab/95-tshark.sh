@@ -11,7 +11,7 @@ capture_begin() { # NAME
 	# Whole packets: a checksum over a packet that is cut off cannot be validated.
 	nsenter --net="/run/netns/$LAB-$1" dumpcap -q -i eth0 -s 0 -B 64 -w "$LAB_DIR/capture-$1.pcap" -P >/dev/null 2>"$LAB_DIR/dumpcap-$1" &
 	CAPTURES[$1]=$!
-	eventually 10 grep -q 'Capturing on\|File:' "$LAB_DIR/dumpcap-$1"
+	eventually 30 grep -q 'Capturing on\|File:' "$LAB_DIR/dumpcap-$1"
 }
 
 capture_end() { # NAME

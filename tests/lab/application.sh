@@ -91,7 +91,7 @@ streams_begin() { # NAME NUMBER
 		nsenter --net="/run/netns/$LAB-client" curl -sN "$WEB/events" >"$LAB_DIR/stream-$1-$i" 2>/dev/null &
 		STREAMS[$1-$i]=$!
 	done
-	eventually 5 streams_flow "$1" >/dev/null
+	eventually 30 streams_flow "$1" >/dev/null
 }
 streams_flow() { # NAME: has every one of them something?
 	local each

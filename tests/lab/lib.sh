@@ -267,7 +267,7 @@ teald_start() { # and waits until it is ready
 	before=$(log_lines)
 	setsid nsenter --net="/run/netns/$LAB-edge" "$TEALD" "${options[@]}" >>"$LAB_DIR/teald.log" 2>&1 &
 	TEALD_PID=$!
-	eventually 10 teald_ready_or_gone "$before" || { echo "teald was not ready after 10 s" >&2 && return 1; }
+	eventually 60 teald_ready_or_gone "$before" || { echo "teald was not ready after a minute" >&2 && return 1; }
 	kill -0 "$TEALD_PID" 2>/dev/null || { echo "teald did not start" >&2 && return 1; }
 }
 teald_ready_or_gone() { log_says "$1" 'ready:' || ! kill -0 "$TEALD_PID" 2>/dev/null; }
@@ -282,7 +282,7 @@ teald_kill9() { teald_end KILL; }
 teald_reload() { # and waits until it has read its configuration, or has refused it
 	RELOAD_FROM=$(log_lines)
 	kill -HUP "$TEALD_PID"
-	eventually 15 log_says "$RELOAD_FROM" 'read again\|runs on'
+	eventually 60 log_says "$RELOAD_FROM" 'read again\|runs on'
 }
 was_read_again() { log_says "$RELOAD_FROM" 'was read again'; } # backends may have said something since
 

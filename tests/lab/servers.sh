@@ -53,8 +53,8 @@ echo_start() { # NAME...
 		start "$each" "$TRAFFIC" serve --name "$each" --listen "[::]:$(backend_port "$each" udp)" --udp
 	done
 	for each in "$@"; do
-		eventually 5 listening "$each" tcp "$(backend_port "$each" echo)"
-		eventually 5 listening "$each" udp "$(backend_port "$each" udp)"
+		eventually 30 listening "$each" tcp "$(backend_port "$each" echo)"
+		eventually 30 listening "$each" udp "$(backend_port "$each" udp)"
 	done
 }
 
@@ -70,7 +70,7 @@ web_start() { # NAME...
 		nginx_config "$each" "$(backend_port "$each" web)" >"$LAB_DIR/$each/nginx.conf"
 		start "$each" nginx -e "$LAB_DIR/$each/error.log" -c "$LAB_DIR/$each/nginx.conf"
 	done
-	for each in "$@"; do eventually 5 listening "$each" tcp "$(backend_port "$each" web)"; done
+	for each in "$@"; do eventually 30 listening "$each" tcp "$(backend_port "$each" web)"; done
 }
 
 # shellcheck disable=SC2086
@@ -83,7 +83,7 @@ iperf_start() {
 	local each
 	for each in blue1 green1; do
 		start "$each" iperf3 -s -p "$(backend_port "$each" bulk)"
-		eventually 5 listening "$each" tcp "$(backend_port "$each" bulk)"
+		eventually 30 listening "$each" tcp "$(backend_port "$each" bulk)"
 	done
 }
 
@@ -91,6 +91,16 @@ iperf_start() {
 
 ask() { # [URL]: who answers
 	client curl -s --max-time 5 "${1:-$WEB/}"
+}
+
+# One datagram with what is in FILE; prints what comes back, as soon as it does.  With TIMES the same again, from the same port.
+datagram() { # FILE ADDRESS PORT [TIMES]
+	local address=${2#[}
+	# shellcheck disable=SC2016
+	client timeout 20 bash -c 'exec 3<>"/dev/udp/$1/$2" || exit
+		for ((time = 0; time < $3; time++)); do
+			dd status=none bs=65536 count=1 if="$0" >&3 && dd status=none bs=65536 count=1 <&3 || exit
+		done' "$1" "${address%]}" "$3" "${4:-1}"
 }
 
 answers() { # COLOR [URL]: does every one of ten connections get that color?
@@ -118,6 +128,7 @@ load_switching() {
 	load "$@" --switch "$(switch_command "$1")" --netns-switch "/run/netns/$LAB-edge"
 }
 
+# Without --seconds it goes on until load_end.
 declare -A LOAD_PIDS
 load_begin() {
 	local service=$1 kind=load port=7000 host=$VIP
@@ -126,7 +137,7 @@ load_begin() {
 	case $service in udp*) kind=udp port=7001 ;; esac
 	rm -f "$LAB_DIR/$service.json"
 	nsenter --net="/run/netns/$LAB-client" "$TRAFFIC" $kind --target "$host:$port" \
-		--json "$LAB_DIR/$service.json" "$@" &
+		--json "$LAB_DIR/$service.json" --seconds 3600 "$@" &
 	LOAD_PIDS[$service]=$!
 }
 

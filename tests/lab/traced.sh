@@ -9,8 +9,8 @@ echo_begin() {
 	# shellcheck disable=SC2086
 	echo_start $BACKENDS
 	teald_start
-	load_begin echo --long 20 --seconds 60
-	expect "20 connections are there" eventually 10 has_flows echo 20
+	load_begin echo --long 20
+	expect "20 connections are there" eventually 30 has_flows echo 20
 }
 
 row() { edge bpftool -j map dump pinned "$LAB_PINS/service_info" | jq -r ".[].formatted.value | select(.name == \"echo\") | $1"; }

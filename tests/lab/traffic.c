@@ -18,7 +18,7 @@ static void usage(void)
 	       "traffic talk  --target ADDRESS:PORT\n"
 	       "    one connection by hand: standard input goes in, what comes back goes out\n"
 	       "traffic pieces --target ADDRESS:PORT --size BYTES --order DIGITS\n"
-	       "    one datagram in fragments, sent in that order: 0 is the first one\n"
+	       "    one datagram in fragments, sent in that order: 0 is the first one (--interval MS: waits so long for an answer)\n"
 	       "load and udp:\n"
 	       "    --switch CMD       a command, split at spaces without a backslash before them; %%s in it is green, blue,\n"
 	       "                       green..., beginning with the color that did not answer first\n"

@@ -13,7 +13,7 @@
 
 #define PIECE 1400	 /* bytes of the datagram in each, a multiple of 8 */
 #define PIECES_MAX 10	 /* named by one digit */
-#define ANSWER_MS 1000
+#define ANSWER_MS 10000 /* is waited for, if nothing else is said */
 
 /* What both families need. */
 struct parcel {
@@ -111,12 +111,12 @@ static void piece_send(int raw, const struct parcel *p, unsigned int number)
 }
 
 /* Waits for the same bytes behind a server's name, and says whose it is. */
-static bool is_answered(int socket, const struct parcel *p)
+static bool is_answered(int socket, const struct parcel *p, int wait_ms)
 {
 	struct pollfd wait = { .fd = socket, .events = POLLIN };
 	const size_t sent = p->size - sizeof(struct udphdr);
 	char answer[PIECES_MAX * PIECE + 64];
-	ssize_t got = poll(&wait, 1, ANSWER_MS) > 0 ? recv(socket, answer, sizeof(answer), 0) : -1;
+	ssize_t got = poll(&wait, 1, wait_ms) > 0 ? recv(socket, answer, sizeof(answer), 0) : -1;
 
 	if (got < 0) {
 		printf("no answer\n");
@@ -148,5 +148,5 @@ int pieces(const struct options *o)
 	parcel_fill(&p, o->count);
 	for (const char *digit = o->order; *digit; digit++)
 		piece_send(raw, &p, *digit - '0');
-	return is_answered(own, &p) ? 0 : 1;
+	return is_answered(own, &p, o->interval ? (int)o->interval : ANSWER_MS) ? 0 : 1;
 }
