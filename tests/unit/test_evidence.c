@@ -126,7 +126,39 @@ static void what_goes_wrong_late_is_seen_soon(void)
 	}
 }
 
+/* One slow check may have met a busy host, and is still to be seen when it is looked at again. */
+static void a_slow_check_is_not_enough(void)
+{
+	static const struct {
+		const char *sentence;
+		__u32 checks_us[12];
+		unsigned int worse_at; /* look; 0: never */
+	} rows[] = {
+		{ "one, seen six times", { 900, 400000, 400000, 400000, 400000, 400000, 400000, 900 }, 0 },
+		{ "two", { 900, 400000, 400000, 300000, 900, 900 }, 0 },
+		{ "two, and two more later", { 900, 400000, 300000, 900, 400000, 300000, 900 }, 0 },
+		{ "three in a row", { 900, 400000, 300000, 400001, 900 }, 4 },
+		{ "three in a row, each seen twice", { 900, 400000, 400000, 300000, 300000, 400001, 900 }, 6 },
+	};
+	const struct evidence_limits limits = EVIDENCE_LIMITS;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct evidence now = { .up = 2 }, other = good();
+		struct evidence_watch watch = {};
+		char why[EVIDENCE_WHY_SIZE] = "";
+		unsigned int worse_at = 0;
+
+		for (unsigned int look = 0; look < COUNT(rows[i].checks_us) && !worse_at; look++) {
+			now.check_us = rows[i].checks_us[look];
+			if (evidence_watch(&watch, &limits, &now, &other, "blue", why))
+				worse_at = look + 1;
+		}
+		ROW_CHECK(worse_at == rows[i].worse_at, "%s: worse at look %u, %s", rows[i].sentence, worse_at, why);
+	}
+}
+
 CU_TestInfo evidence_tests[] = {
+	{ "a slow check is not enough", a_slow_check_is_not_enough },
 	{ "what goes wrong late is seen soon", what_goes_wrong_late_is_seen_soon },
 	{ "worse is told from as good", worse_is_told_from_as_good },
 	{ "bad is measured against bad", bad_is_measured_against_bad },

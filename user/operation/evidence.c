@@ -147,6 +147,20 @@ static __u64 waiting_since(const struct evidence *base, const struct evidence *s
 	return begun > done ? begun - done : 0;
 }
 
+/* Whether so many health checks in a row were slow that it cannot be chance. */
+static bool checks_are_slow(struct evidence_watch *watch, const struct evidence_limits *limits, const struct evidence *now,
+			    const struct evidence *other)
+{
+	char why[EVIDENCE_WHY_SIZE];
+
+	if (!time_is_worse("", now->check_us, other->check_us, limits->slower, limits->check_us, "", why))
+		watch->slow = 0;
+	else if (now->check_us != watch->check_us && watch->slow < EVIDENCE_CHECKS)
+		watch->slow++;
+	watch->check_us = now->check_us;
+	return watch->slow == EVIDENCE_CHECKS;
+}
+
 bool evidence_watch(struct evidence_watch *watch, const struct evidence_limits *limits, const struct evidence *now,
 		    const struct evidence *other, const char *other_name, char why[EVIDENCE_WHY_SIZE])
 {
@@ -160,6 +174,8 @@ bool evidence_watch(struct evidence_watch *watch, const struct evidence_limits *
 	lately.waiting = waiting_since(oldest, second_ago, now);
 	all.waiting = waiting_since(began, second_ago, now);
 	watch->looks[count % EVIDENCE_LATELY] = *now;
+	if (!checks_are_slow(watch, limits, now, other))
+		lately.check_us = all.check_us = 0;
 	return evidence_is_worse(limits, &lately, other, other_name, why) ||
 	       evidence_is_worse(limits, &all, other, other_name, why);
 }

@@ -41,11 +41,14 @@ bool evidence_is_worse(const struct evidence_limits *limits, const struct eviden
 #define EVIDENCE_LOOK_MS 500
 #define EVIDENCE_SECOND 2 /* looks that are a second */
 #define EVIDENCE_LATELY 10
+#define EVIDENCE_CHECKS 3 /* health checks that are slow, in a row: one may meet a host that is busy for a moment */
 
 struct evidence_watch {
 	struct evidence began;
 	struct evidence looks[EVIDENCE_LATELY]; /* the oldest is overwritten first */
 	unsigned int count;
+	__u32 check_us;	  /* of the last look, */
+	unsigned int slow; /* and how many in a row were slow: several looks may see the same one */
 };
 
 /* Takes the next look, and judges as evidence_is_worse() does. */
