@@ -17,7 +17,7 @@ is_served() { ask >/dev/null; }
 who() { # TIMES: which servers of echo answer that many new connections
 	local each
 	for ((each = 0; each < $1; each++)); do
-		client timeout 2 "$TRAFFIC" load --target "$VIP:7000" --rate 10 --seconds 1 | jq -r '.new.by_name | keys[]'
+		client timeout 20 "$TRAFFIC" load --target "$VIP:7000" --rate 10 --seconds 1 | jq -r '.new.by_name | keys[]'
 	done | sort -u | paste -sd ' '
 }
 
@@ -90,7 +90,7 @@ gateway client 198.51.100.1 2001:db8:51::1
 lab_offload
 expect "a device that went away and came back is served again" \
 	eventually 30 is_served
-expect "and told of" log_says "$lines" 'eth0: attached ingress'
+expect "and told of" eventually 30 log_says "$lines" 'eth0: attached ingress'
 
 # The kernel breaks off a list of devices in whose midst one comes or goes.
 devices_many() { # so many that a list has several parts
@@ -115,12 +115,23 @@ kill $guests
 wait $guests 2>/dev/null || true
 teald_stop
 
-goes_on() { # after having said something more
-	sleep 1 && kill -HUP "$TEALD_PID" && sleep 1 && kill -0 "$TEALD_PID"
-}
 mapfile -t options < <(teald_options)
+lines=$(log_lines)
+setsid nsenter --net="/run/netns/$LAB-edge" strace -D -qq -o /dev/null -e trace=bpf -e inject=bpf:signal=HUP:when=10 \
+	"$TEALD" "${options[@]}" >>"$LAB_DIR/teald.log" 2>&1 &
+TEALD_PID=$!
+expect "a SIGHUP while teald starts does not end it" eventually 30 log_says "$lines" 'ready:'
+expect "and is heard then" eventually 30 log_says "$lines" 'was read again'
+teald_stop
+
+has_begun() { is "$(teal status --json | jq .teald)" true; }
+goes_on() { # and does what it is told, after having said so
+	sed -i "\$ a \\  - { name: more, listen: '$VIP:81/tcp', blue: ['10.0.1.11:81'], green: ['10.0.2.11:81'] }" "$LAB_DIR/teal.yaml"
+	kill -HUP "$TEALD_PID" && eventually 30 teal status more && kill -HUP "$TEALD_PID" && sleep 0.5 && kill -0 "$TEALD_PID"
+}
 setsid nsenter --net="/run/netns/$LAB-edge" "$TEALD" "${options[@]}" 2> >(head -n 1 >/dev/null) &
 TEALD_PID=$!
+eventually 30 has_begun
 expect "teald runs on when nobody reads its log any more" goes_on
 teald_stop
 

@@ -176,6 +176,16 @@ static void daemon_watch(struct daemon *d, uv_poll_t *poll, int fd)
 	uv_poll_start(poll, UV_READABLE, daemon_on_change);
 }
 
+/* Whoever changes the configuration while teald starts means the one that has started: until then SIGHUP, which kills, waits. */
+static void hangup_hold(bool hold)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &hangup, NULL);
+}
+
 static void daemon_signal(struct daemon *d, uv_signal_t *signal, int number, uv_signal_cb call)
 {
 	uv_signal_init(&d->loop, signal);
@@ -195,6 +205,7 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	daemon_signal(d, &d->terminate, SIGTERM, daemon_stop);
 	daemon_signal(d, &d->interrupt, SIGINT, daemon_stop);
 	daemon_signal(d, &d->hangup, SIGHUP, daemon_reload);
+	hangup_hold(false);
 	uv_timer_init(&d->loop, &d->sweep_timer);
 	uv_timer_init(&d->loop, &d->device_timer);
 	d->sweep_timer.data = d->device_timer.data = d;
@@ -260,8 +271,10 @@ static int daemon_start(struct daemon *d, struct error *e)
 
 static int daemon_run(struct daemon *d, struct error *e)
 {
-	int error = config_read(d->config_file, &d->config, e);
+	int error;
 
+	hangup_hold(true);
+	error = config_read(d->config_file, &d->config, e);
 	if (!error)
 		error = daemon_check_host(d->config, e);
 	if (!error)
