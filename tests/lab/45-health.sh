@@ -63,7 +63,7 @@ becomes() { # SERVICE NAME HEALTH
 pids_of() { # NAME WORD: of its servers whose command line has that word
 	local pid
 	for pid in $(ip netns pids "$LAB-$1"); do
-		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "$2" && echo "$pid"
+		grep -q -- "$2" <(tr '\0' ' ' <"/proc/$pid/cmdline") && echo "$pid"
 	done || true
 }
 # shellcheck disable=SC2046

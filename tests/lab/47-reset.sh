@@ -12,7 +12,7 @@ server_sockets() { # NAMES: connections that the servers of echo believe to have
 	echo $sum
 }
 sees() { # NAME ADDRESS
-	on "$1" ss -H -t -n state established "sport = :7000 and dst $2" | grep -q .
+	grep -q . <(on "$1" ss -H -t -n state established "sport = :7000 and dst $2")
 }
 client_sockets() { client ss -H -t -n state established 'dport = :7000' | wc -l; }
 resets_seen() { figure "$1" '[.errors[] | select(startswith("long-lived: reset x")) | ltrimstr("long-lived: reset x") | tonumber] | add // 0'; }

@@ -42,7 +42,7 @@ all_up() { # SERVICE
 mute() { # how many backends doctor finds whose replies do not come back
 	teal doctor --config "$LAB_DIR/teal.yaml" --json | jq '[.findings[] | select(.what | contains("do not come back"))] | length'
 }
-moved() { figure udp '.errors | to_entries | map(tostring) | join("\n")' | grep -q 'another server'; }
+moved() { grep -q 'another server' <(figure udp '.errors | to_entries | map(tostring) | join("\n")'); }
 packets() { # VERDICT
 	teal status --verdicts --json | jq --arg name "$1" '[.verdicts[] | select(.name == $name).packets] | add'
 }

@@ -18,7 +18,7 @@ received() { on "$1" awk '$1 == "eth0:" { print $3 }' /proc/net/dev; } # NAME: p
 falls_silent() { # NAME: it takes whatever comes
 	local pid
 	for pid in $(ip netns pids "$LAB-$1"); do
-		! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--udp' || kill -STOP "$pid"
+		! grep -q -- '--udp' <(tr '\0' ' ' <"/proc/$pid/cmdline") || kill -STOP "$pid"
 	done
 }
 

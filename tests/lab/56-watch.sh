@@ -23,7 +23,7 @@ has_events() { # NUMBER FILTER
 # A terminal of 80 columns and 24 lines, in a tmux of its own.
 tmux_() { tmux -L "$LAB" -f /dev/null "$@"; }
 screen() { tmux_ capture-pane -p -t top; }
-shows() { screen | grep -q "$1"; }
+shows() { grep -q "$1" <(screen); }
 typed() { tmux_ send-keys -t top "$1"; }
 top_begin() {
 	typed "clear; stty -a >$LAB_DIR/stty-before; teal_top; echo exit-\$?; stty -a >$LAB_DIR/stty-after"

@@ -256,8 +256,9 @@ lab_config() { # [MORE]: YAML appended to the services
 teald_options() { printf '%s\n' --config "$LAB_DIR/teal.yaml" --pin-dir "$LAB_PINS" --state-dir "$LAB_STATE"; }
 
 log_lines() { wc -l <"$LAB_DIR/teald.log"; }
+# No pipe: grep -q goes when it has found what it looks for, and with pipefail whoever has more to say then fails.
 log_says() { # FROM LINE, PATTERN
-	tail -n "+$(($1 + 1))" "$LAB_DIR/teald.log" | grep -q "$2"
+	grep -q "$2" <(tail -n "+$(($1 + 1))" "$LAB_DIR/teald.log")
 }
 
 teald_start() { # and waits until it is ready

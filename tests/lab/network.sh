@@ -193,7 +193,7 @@ learned() { # MTU ADDRESS NAME...: one of these hosts has been told of its way t
 	local mtu=$1 to=$2 each
 	shift 2
 	for each in "$@"; do
-		! on "$each" ip route get "$to" | grep -q "mtu $mtu" || return 0
+		! grep -q "mtu $mtu" <(on "$each" ip route get "$to") || return 0
 	done
 	echo "no way to $to is $mtu bytes wide" && return 1
 }

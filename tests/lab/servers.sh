@@ -43,7 +43,7 @@ start() { # NAME COMMAND...: a server there, its output in a log
 }
 
 listening() { # NAME tcp|udp PORT
-	on "$1" ss -H -l "--$2" -n "sport = :$3" | grep -q .
+	grep -q . <(on "$1" ss -H -l "--$2" -n "sport = :$3")
 }
 
 echo_start() { # NAME...
