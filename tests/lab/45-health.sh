@@ -84,7 +84,7 @@ knock() { # TIMES URL: succeeds if all get an answer
 	for ((try = 0; try < $1; try++)); do client curl -s --max-time 0.2 "$2" >/dev/null || failed=1; done
 	return $failed
 }
-answers_echo() { client timeout 5 "$TRAFFIC" load --target "$VIP:7000" --rate 20 --seconds 1 | jq -e '.new.failed == 0 and .new.made > 5'; }
+answers_echo() { client timeout 60 "$TRAFFIC" load --target "$VIP:7000" --rate 20 --seconds 1 | jq -e '.new.failed == 0 and .new.made > 5'; }
 refused_echo() { client curl -s --max-time 3 "telnet://$VIP:7000" </dev/null || is "curl says $?" "curl says 7"; }
 refusals() { teal status --verdicts --json | jq '[.verdicts[] | select(.name == "REFUSE_NO_BACKEND").packets] | add'; }
 
@@ -100,7 +100,8 @@ cat >"$LAB_DIR/check" <<-'SH'
 	[ ! -e "$dir/sick-$TEAL_BACKEND" ] || { echo "looking at it"; printf 'it has a \033[31mcold\n' >&2; exit 3; }
 SH
 chmod 755 "$LAB_DIR/check"
-UDP_HEALTH="health: { type: exec, command: [$LAB_DIR/check, a b], $CHECK }"
+# A shell and what it starts take longer than a connection, on a machine that is busy.
+UDP_HEALTH="health: { type: exec, command: [$LAB_DIR/check, a b], ${CHECK/300ms/1500ms} }"
 health_config "$WEB_HEALTH" "$ECHO_HEALTH" "$UDP_HEALTH"
 servers_start
 teald_start
@@ -183,7 +184,7 @@ expect "and new connections live" answers_echo
 # All of them.
 for each in blue1 blue2; do deafen $each; done
 for each in blue1 blue2; do expect "$each goes down" eventually 30 is_health echo $each down; done
-expect "the log says that all are" log_says 0 'echo: no backend of blue is up: all of them stay in use'
+expect "the log says that all are" eventually 30 log_says 0 'echo: no backend of blue is up: all of them stay in use'
 reload "$WEB_HEALTH" "$ECHO_HEALTH" "$UDP_HEALTH" # keeps connections
 expect "all_down: keep: new connections still go to them" answers_echo
 expect "all_down: refuse" reload "$WEB_HEALTH" "$ECHO_HEALTH
@@ -265,10 +266,10 @@ rm "$LAB_DIR/sick-$one"
 expect "one that is content brings it back" eventually 30 is_health udp blue1 up
 touch "$LAB_DIR/hangs-$one"
 expect "one that hangs takes it down" eventually 30 is_health udp blue1 down
-expect "the reason is told" has_reason udp blue1 "the command did not end within 300 ms"
+expect "the reason is told" has_reason udp blue1 "the command did not end within 1500 ms"
 rm "$LAB_DIR/hangs-$one"
 expect "one that ends brings it back" eventually 30 is_health udp blue1 up
-expect "of those that hung nothing is left" not pgrep -f 'sleep 4242'
+expect "of those that hung nothing is left" eventually 30 eval 'is "$(pids_of edge "sleep 4242")" ""'
 chmod 644 "$LAB_DIR/check"
 expect "a command that cannot be run says nothing of the backend" eventually 30 has_reason udp blue1 "this host cannot check it: Permission denied"
 expect "which stays what it was" is_health udp blue1 up

@@ -10,11 +10,16 @@ percent_green() { # SERVICE: of the new connections of its load
 	figure "$1" '100 * .new.by_color.green / .new.made'
 }
 
+# With so many it is, but for one time in a hundred thousand; a slow machine makes them in several loads.
 shares() { # SERVICE PERCENT CONNECTIONS: is the measured share within one percentage point?
-	local share
-	load "$1" --rate 2000 --seconds $(($3 / 2000)) >/dev/null || return 1
-	share=$(percent_green "$1")
-	echo "    of $(figure "$1" .new.made) connections ${share:0:5} % went to green" >&3
+	local share made=0 green=0
+	while [ "$made" -lt $(($3 * 9 / 10)) ]; do
+		load "$1" --rate 2000 --seconds $(($3 / 2000)) >/dev/null || return 1
+		made=$((made + $(figure "$1" .new.made)))
+		green=$((green + $(figure "$1" .new.by_color.green)))
+	done
+	share=$(jq -n "100 * $green / $made")
+	echo "    of $made connections ${share:0:5} % went to green" >&3
 	holds "$share" -ge $(($2 - 1)) && holds "$share" -le $(($2 + 1))
 }
 
@@ -49,7 +54,7 @@ expect "a canary of 5 %" teal canary echo green 5% --quiet
 expect "status says so" is "$(canary_of echo)" '{"color":"green","percent":5}'
 expect "also in words" grep -q 'canary: 5 % of the new connections go to green' <(teal status echo)
 expect "of 10,000 connections 5 % are the canary's, within one percentage point" shares echo 5 10000
-expect "25 %, of 20,000" eval 'teal canary echo green 25 --quiet && shares echo 25 20000'
+expect "90 %, of 20,000" eval 'teal canary echo green 90 --quiet && shares echo 90 20000'
 expect "the active color is what it was" is "$(active_color echo)" blue
 expect "a canary of 1 % over IPv6, of 10,000" eval 'teal canary echo6 green 1 --quiet && shares echo6 1 10000'
 expect "an end" teal canary echo6 off --quiet

@@ -37,8 +37,8 @@ resets() { # WHAT [SERVICE YAML OF echo]
 	expect "$what: 20 on the new color" eventually 30 eval 'holds "$(flows_of echo green)" -ge 20'
 	expect "$what: a reset" teal drain echo --reset --quiet
 	expect "$what: and one over IPv6" teal drain echo6 --reset --quiet
-	expect "$what: no server believes to have a connection" is "$(server_sockets blue1 blue2)" 0
-	expect "$what: nor does a client but those of the new color" is "$(client_sockets)" 20
+	expect "$what: no server believes to have a connection" eventually 30 eval 'is "$(server_sockets blue1 blue2)" 0'
+	expect "$what: nor does a client but those of the new color" eventually 30 eval 'is "$(client_sockets)" 20'
 	load_end echo >/dev/null || true
 	load_end echo6 >/dev/null || true
 	expect "$what: all 60 clients saw it" is "$(resets_seen echo)" 60

@@ -35,7 +35,7 @@ for LAB_MODE in "$@"; do
 		timeouts: { udp: 4s, udp_unanswered: 2s }
 		services:
 		$(service_yaml udp "$VIP:7001/udp" udp)
-		    health: { type: exec, command: [$LAB_DIR/check], interval: 200ms, timeout: 300ms, rise: 2, fall: 2 }
+		    health: { type: exec, command: [$LAB_DIR/check], interval: 200ms, timeout: 5s, rise: 2, fall: 2 }
 	YAML
 	# shellcheck disable=SC2086
 	echo_start $BACKENDS

@@ -27,8 +27,7 @@ expect "a second rollback goes back to green" teal rollback web --quiet
 expect "green answers again" answers green
 
 load_begin echo --long 20
-sleep 1
-expect "20 connections on blue" is "$(flows_of echo blue)" 20
+expect "20 connections on blue" eventually 30 eval 'is "$(flows_of echo blue)" 20'
 expect "switch with a wait ends at its deadline, with exit code 4" exits 4 teal switch echo green --wait=1 --quiet
 expect "the 20 connections are still there" is "$(flows_of echo blue)" 20
 expect "drain ends at its deadline, with exit code 4" exits 4 teal drain echo --wait=1 --quiet

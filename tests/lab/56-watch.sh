@@ -45,11 +45,12 @@ monitor_begin --json
 expect "a second monitor is refused with 3" exits 3 teal monitor
 expect "the data path is asked for events" is_watched
 load echo --long 20 --rate 50 --seconds 2 >/dev/null
+made=$((20 + $(figure echo .new.made)))
 teal switch echo green --why 'release 42' --quiet
-expect "every connection that opened is told of" eventually 30 has_events 110 '.event == "opened" and .service == "echo" and .color == "blue"'
-expect "and that it ended" eventually 30 has_events 110 '.event == "ended"'
+expect "every connection that opened is told of" eventually 30 has_events $made '.event == "opened" and .service == "echo" and .color == "blue"'
+expect "and that it ended" eventually 30 has_events $made '.event == "ended"'
 expect "with its client and its backend" \
-	holds "$(events '(.client | startswith("198.51.100.2:")) and (.backend | startswith("10.0.1.1"))')" -ge 220
+	holds "$(events '(.client | startswith("198.51.100.2:")) and (.backend | startswith("10.0.1.1"))')" -ge $((2 * made))
 expect "the switch is told of, with its reason" \
 	eventually 30 has_events 1 '.event == "switch" and .from == "blue" and .to == "green" and .why == "release 42"'
 # The row changes first and the history last, half a second later here.

@@ -9,7 +9,7 @@
 source "$(dirname "$0")/lib.sh"
 
 hop() { # TTL OPTIONS...: who answers a packet that may go so far
-	client traceroute -n -q 1 -N 1 -w 2 -f "$1" -m "$1" "${@:2}" | awk 'END { print $2 }'
+	client traceroute -n -q 1 -N 1 -w 10 -f "$1" -m "$1" "${@:2}" | awk 'END { print $2 }'
 }
 
 way() { # OPTIONS...: the hops of it, as far as a service's host

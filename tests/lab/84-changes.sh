@@ -46,7 +46,7 @@ impatient() { # the edge's kernel asks a neighbour that is in use after 2 s, onc
 }
 
 asked() { # EXIT CODE [6]: of a request, 7 if the client is told, 28 if not
-	local url=$WEB/ seconds=2.5 # the second SYN is told what the first was not
+	local url=$WEB/ seconds=20 # the second SYN is told what the first was not
 	[ $# = 1 ] || url=$WEB6/
 	[ "$1" = 7 ] || seconds=1
 	exits "$1" client curl -s --max-time $seconds "$url"
