@@ -62,7 +62,7 @@ teal backends web green 10.0.2.11:8080 10.0.2.12:8080 --quiet
 load_begin echo --long 20 --rate 0
 expect "20 connections" eventually 30 has_flows echo 20
 teal switch echo green --quiet
-timeout 30 "$BASH" -c 'exec "$@"' - nsenter --net="/run/netns/$LAB-edge" "$TEAL" drain echo --wait \
+timeout 120 "$BASH" -c 'exec "$@"' - nsenter --net="/run/netns/$LAB-edge" "$TEAL" drain echo --wait \
 	--pin-dir "$LAB_PINS" --state-dir "$LAB_STATE" --quiet 2>"$LAB_DIR/drain" &
 draining=$!
 sleep 1
