@@ -34,7 +34,7 @@ expect "100 connections" eventually 30 has_flows echo 100
 began=$SECONDS
 expect "a pause" teal pause echo --quiet
 left=$(paused_for echo)
-expect "lasts 30 s if nobody comes back" eval 'holds "$left" -le 30 && holds $((left + SECONDS - began)) -ge 29'
+expect "lasts 30 s if nobody comes back" eval "holds $left -le 30 && holds $((left + SECONDS - began)) -ge 29"
 ask "http://$VIP:7000/" >"$LAB_DIR/asked" 2>&1 &
 expect "resume" teal resume echo --quiet
 expect "status says nothing of one then" is "$(paused_for echo)" null
@@ -46,7 +46,7 @@ teald_kill9
 client curl -s --max-time 60 "$WEB/" >"$LAB_DIR/asked" &
 asking=$!
 expect "the SYNs of a new connection to a paused service are dropped and counted" \
-	eventually 30 eval 'holds "$(verdict DROP_PAUSED)" -ge $((dropped + 2))'
+	eventually 30 eval "holds \"\$(verdict DROP_PAUSED)\" -ge $((dropped + 2))"
 expect "it is not answered" test ! -s "$LAB_DIR/asked"
 expect "but waits" kill -0 $asking
 teal switch web green --quiet

@@ -53,7 +53,8 @@ streams_begin new 10
 
 # --- bad ones: KIND, what brings it about once clients come, and what the guard says ---
 bad() { # KIND PATTERN SMOKE
-	local kind=$1 pattern=$2 smoke=$3
+	local kind=$1 pattern=$2 smoke=$3 lines
+	lines=$(log_lines)
 	rm -f "$LAB_DIR/told"
 	requests_begin
 	expect "a release that $kind is refused by the guard, with exit code 3" \
@@ -61,10 +62,9 @@ bad() { # KIND PATTERN SMOKE
 		--on-rollback "sh -c 'echo \$TEAL_SERVICE \$TEAL_COLOR \$TEAL_WHY >$LAB_DIR/told'"
 	expect "$kind: rolled back" result_is "rolled back"
 	expect "$kind: the history says why" grep -q "the guard of blue rolled back: .*$pattern" <(last_why)
-	expect "$kind: so does the log" grep -q "web: rolled back from blue to green: .*$pattern" "$LAB_DIR/teald.log"
+	expect "$kind: so does the log" eventually 30 log_says "$lines" "web: rolled back from blue to green: .*$pattern"
 	expect "$kind: and whoever is to be told" eventually 30 grep -q "web blue .*$pattern" "$LAB_DIR/told"
-	expect "$kind: within ten seconds of the switch" \
-		holds "$(jq -r 'select(.result).seconds' "$LAB_DIR/deploy")" -le 14
+	expect "$kind: before its minute was over" holds "$(jq -r 'select(.result).seconds' "$LAB_DIR/deploy")" -lt 60
 	expect "$kind: release 2 answers" release_is 2
 	expect "$kind: all 10 streams of the old color go on" streams_are_whole new 2
 	requests_end

@@ -102,7 +102,12 @@ interrupt() { # SIGNAL PHASE OPTIONS...
 	esac
 }
 in_phase() { is "$(journal '.phase + " " + .state')" "$1 running"; }
-no_process() { ! pgrep -f "sleep 3607" >/dev/null; }
+no_process() { # of this lab
+	local pid
+	! grep 'sleep 3607' <(for pid in $(ip netns pids "$LAB-edge"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" && echo
+	done 2>/dev/null)
+}
 for signal in INT TERM KILL; do
 	expect "SIG$signal while the command runs" interrupt $signal run --run 'sh -c "sleep 3607; true"'
 	expect "the command and its children are ended" eventually 30 no_process
@@ -143,7 +148,7 @@ teal switch echo blue --quiet
 expect "a color that still has connections" refused 3 'green of echo still has [0-9]* connections'
 expect "a command that fails" refused 1 'the command of --run (false) ended with exit code 1; nothing has changed' --force --run false
 expect "a command that does not end" refused 4 'was not done after 1 s and was ended' --force --run 'sleep 3607' --timeout 1s
-expect "and is ended" no_process
+expect "and is ended" eventually 30 no_process
 expect "a command that there is not" refused 2 "no program 'nonesuch' for --run" --run nonesuch
 expect "a smoke test that fails" refused 3 'the command of --smoke (sh) ended with exit code 7' --force --smoke "sh -c 'exit 7'"
 expect "backends that are not healthy: why not each" \

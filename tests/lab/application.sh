@@ -59,8 +59,12 @@ application_make() {
 			in_host setsid socat TCP-LISTEN:9001,bind=127.0.0.1,fork,reuseaddr EXEC:$LAB_DIR/slow </dev/null >/dev/null 2>&1 &
 			in_host nginx -e "\$dir/error.log" -c "\$dir/nginx.conf" </dev/null >/dev/null 2>&1
 			case \${2:-} in
-			crashes) # after two seconds, whatever is going on
-				(sleep 2 && kill -9 \$(ip netns pids "$LAB-\$host")) </dev/null >/dev/null 2>&1 &
+			crashes) # a second after clients have begun to come
+				{
+					until [ "\$(jq -r .services.web.active "$LAB_STATE/state.json")" = "\$TEAL_COLOR" ]; do sleep 0.1; done
+					sleep 1
+					kill -9 \$(ip netns pids "$LAB-\$host")
+				} </dev/null >/dev/null 2>&1 &
 				;;
 			esac
 		done
@@ -97,11 +101,12 @@ streams_flow() { # NAME: has every one of them something?
 	local each
 	for each in "$LAB_DIR"/stream-"$1"-*; do [ -s "$each" ] || return 1; done
 }
+streams_have() { # NAME LINES: more than these, all together
+	holds "$(cat "$LAB_DIR"/stream-"$1"-* | wc -l)" -gt "$2"
+}
 streams_are_whole() { # NAME RELEASE: alive, of that release, no event missing, and still coming
-	local each before
-	before=$(cat "$LAB_DIR"/stream-"$1"-* | wc -l)
-	sleep 0.7
-	[ "$(cat "$LAB_DIR"/stream-"$1"-* | wc -l)" -gt "$before" ] || { echo "nothing comes any more" && return 1; }
+	local each
+	eventually 30 streams_have "$1" "$(cat "$LAB_DIR"/stream-"$1"-* | wc -l)" || { echo "nothing comes any more" && return 1; }
 	for each in "${!STREAMS[@]}"; do
 		[ "${each%-*}" = "$1" ] || continue
 		kill -0 "${STREAMS[$each]}" 2>/dev/null || { echo "stream $each is broken" && return 1; }
