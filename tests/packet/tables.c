@@ -34,14 +34,15 @@ static void describe(char *text, size_t size, const struct lab_row *row, bool pe
 }
 
 /*
- * `want` holds everything but when it was seen: that must be now, to within the second that the data path saves.
+ * `want` holds everything but when it was seen: that must be with the packet, to within the second that the data path saves.
+ * @begun  before the packet
  * @steps  by how much `acked` may be off: UDP's notes when the backend answered
  */
-static bool row_is(const struct lab_row *want, const struct lab_row *got, bool pending, int steps)
+static bool row_is(const struct lab_row *want, const struct lab_row *got, __u64 begun, bool pending, int steps)
 {
 	const int off = got ? (int)(want->flow.acked - got->flow.acked) : 0;
 
-	if (!got || (__s64)(lab_now() - got->flow.seen) > (__s64)(LAB_SECOND * 3 / 2))
+	if (!got || (__s64)(begun - got->flow.seen) > (__s64)(LAB_SECOND * 3 / 2))
 		return false;
 	if (want->flow.backend != got->flow.backend)
 		return false;
@@ -88,7 +89,7 @@ static void compare_row(struct run *run, enum lab_table table, enum change chang
 	if (change == SAME)
 		right = before ? after && !memcmp(before, after, sizeof(*before)) : !after;
 	else
-		right = change == GONE ? !after : row_is(want, after, pending, run->protocol == UDP ? UDP_STEPS : 0);
+		right = change == GONE ? !after : row_is(want, after, run->begun, pending, run->protocol == UDP ? UDP_STEPS : 0);
 	if (right)
 		return;
 	describe(expected, sizeof(expected), change == SAME ? before : change == GONE ? NULL : want, pending);
