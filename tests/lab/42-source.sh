@@ -66,7 +66,7 @@ teald_reload
 expect "once the configuration gives it one, and is read again, blue answers" answers blue
 expect "on IPv6 too" answers blue "$WEB6/"
 expect "and teal doctor is content" not doctor_says 'was answered by way of this host'
-expect "the edge itself reaches the backends as before" edge curl -s --max-time 3 "http://$(backend_address blue1):8080/"
+expect "the edge itself reaches the backends as before" edge curl -s --max-time 20 "http://$(backend_address blue1):8080/"
 lab_down
 
 finish

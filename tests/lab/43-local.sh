@@ -10,17 +10,17 @@ source "$(dirname "$0")/lib.sh"
 reaches() { # NAME COLOR [URL]: does every one of six connections from there get that color?
 	local try who
 	for try in 1 2 3 4 5 6; do
-		who=$(on "$1" curl -s --max-time 3 "${3:-$WEB/}") || { echo "no answer to try $try" && return 1; }
+		who=$(on "$1" curl -s --max-time 20 "${3:-$WEB/}") || { echo "no answer to try $try" && return 1; }
 		[ "${who%[12]}" = "$2" ] || { echo "wanted $2, $who answered" && return 1; }
 	done
 }
 
 downloads() { # NAME URL: 4 MB arrive there intact
-	on "$1" curl -s --fail --max-time 10 "$2/some" | cmp - "$LAB_DIR/files/some"
+	on "$1" curl -s --fail --max-time 20 "$2/some" | cmp - "$LAB_DIR/files/some"
 }
 
 refused_at_once() { # NAME URL: by a reset (7), and not by a silence (28)
-	exits 7 on "$1" curl -s --max-time 2 "$2"
+	exits 7 on "$1" curl -s --max-time 20 "$2"
 }
 
 asks() { # NAME: a datagram from there comes back
@@ -50,13 +50,13 @@ expect_apart() { # nothing that is not for the VIP is touched, while connections
 	load_begin echo --long 20 --rate 50
 	expect "$what: 20 connections live" eventually 30 has_flows echo 20
 	expect "$what: a client that talks to a backend directly reaches it" \
-		is "$(client curl -s --max-time 3 http://10.0.1.11:8080/)" blue1
+		is "$(client curl -s --max-time 20 http://10.0.1.11:8080/)" blue1
 	expect "$what: and gets 4 MB intact" downloads client http://10.0.1.11:8080
 	expect "$what: the edge itself reaches every backend, as a health check does" eval '
 		for each in $BACKENDS; do
-			[ "$(edge curl -s --max-time 3 "http://$(backend_address "$each"):8080/")" = "$each" ] || exit 1
+			[ "$(edge curl -s --max-time 20 "http://$(backend_address "$each"):8080/")" = "$each" ] || exit 1
 		done'
-	expect "$what: on IPv6 too" is "$(edge curl -s --max-time 3 "http://[$(backend_address green2 6)]:8080/")" green2
+	expect "$what: on IPv6 too" is "$(edge curl -s --max-time 20 "http://[$(backend_address green2 6)]:8080/")" green2
 	expect "$what: nothing happened to the connections" load_end echo
 }
 

@@ -85,19 +85,20 @@ one=$(who 1)
 expect "then always the same one" is "$(who 20)" "$one"
 
 # on_switch
-load_begin udp --long 20 --seconds 4
+load_begin udp --long 20
 expect "20 flows are there" eventually 30 has_flows udp 20
 teal switch udp green --quiet
-load_result udp >/dev/null || true
+sleep 1 # each asks five times
+load_end udp >/dev/null || true
 expect "on_switch: keep: no flow moves" not moved
 expect "on_switch: move" reload "source: 10.0.0.1" 'source: "fd00:10::1"' "source: 10.0.0.1
     on_switch: move"
-load_begin udp --long 20 --seconds 4
-expect "20 flows are there" eventually 30 has_flows udp 20
-sleep 1
+load_begin udp --long 20
+expect "20 flows are there" eventually 30 eval 'is "$(flows_of udp green)" 20'
 teal switch udp blue --quiet
-load_result udp >/dev/null || true
-expect "they move" moved
+expect "they leave it when it is not the active color any more" eventually 30 eval 'is "$(flows_of udp green)" 0'
+load_end udp >/dev/null || true
+expect "where another server answers" moved
 
 # flows_full
 teald_stop
