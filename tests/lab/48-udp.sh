@@ -40,7 +40,7 @@ for LAB_MODE in "$@"; do
 	# shellcheck disable=SC2086
 	echo_start $BACKENDS
 	teald_start
-	load_begin udp --long 40
+	load_begin udp --long 40 --patience 1000
 	expect "$LAB_MODE: 40 flows are there" eventually 30 has_flows udp 40
 	one=$(flows_on blue1) two=$(flows_on blue2)
 	expect "$LAB_MODE: on both backends" eval 'holds "$one" -ge 5 && holds "$two" -ge 5'

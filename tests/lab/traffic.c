@@ -15,6 +15,7 @@ static void usage(void)
 	       "    N long-lived connections that echo, and R new ones a second\n"
 	       "traffic udp   --target ADDRESS:PORT --seconds S [--flows N] [--rate R]\n"
 	       "    N sockets that ask again and again, and R new ones a second that ask once\n"
+	       "    (--patience MS: a datagram is lost after so long, and its socket asks again)\n"
 	       "traffic talk  --target ADDRESS:PORT\n"
 	       "    one connection by hand: standard input goes in, what comes back goes out\n"
 	       "traffic pieces --target ADDRESS:PORT --size BYTES --order DIGITS\n"
@@ -52,7 +53,8 @@ int main(int argc, char **argv)
 		{ "interval", required_argument, NULL, 'i' }, { "switch", required_argument, NULL, 'w' },
 		{ "switches", required_argument, NULL, 'k' }, { "every", required_argument, NULL, 'e' },
 		{ "json", required_argument, NULL, 'j' },     { "netns-switch", required_argument, NULL, 'N' },
-		{ "from", required_argument, NULL, 'f' },     { "share", no_argument, NULL, 'S' },
+		{ "from", required_argument, NULL, 'f' },     { "patience", required_argument, NULL, 'p' },
+		{ "share", no_argument, NULL, 'S' },
 		{ "size", required_argument, NULL, 'c' },     { "order", required_argument, NULL, 'o' },
 		{ "draw", no_argument, NULL, 'd' },	      { "help", no_argument, NULL, 'h' },
 		{},
@@ -72,6 +74,7 @@ int main(int argc, char **argv)
 		case 'i': o.interval = number("interval", optarg, 60000); break;
 		case 'w': o.command = optarg; break;
 		case 'k': o.switches = number("switches", optarg, 100000); break;
+		case 'p': o.patience = number("patience", optarg, 60000); break;
 		case 'e': o.every = number("every", optarg, 3600000); break;
 		case 'j': o.json = optarg; break;
 		case 'N': o.netns = optarg; break;

@@ -59,6 +59,7 @@ struct options {
 	unsigned int interval; /* ms between two echoes of a long-lived connection; 0: by their number */
 	unsigned int switches; /* evenly spaced over the time */
 	unsigned int every;    /* ms between two switches, instead */
+	unsigned int patience; /* ms after which a datagram without an answer is lost; 0: five seconds */
 	bool udp, draw, share;
 };
 

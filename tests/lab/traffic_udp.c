@@ -16,7 +16,7 @@
 #define LOWEST_PORT 1025
 #define PORTS 60000
 #define INTERVAL (200 * MS)
-#define LOST (1 * SECOND) /* without an answer after so long, in namespaces of one machine */
+#define LOST (5 * SECOND) /* without an answer after so long: a server may have to wait for a CPU */
 
 struct flow {
 	struct watch watch; /* first */
@@ -32,7 +32,7 @@ static struct flow_list live = LIST_HEAD_INITIALIZER(live), dead = LIST_HEAD_INI
 static struct address target;
 static unsigned int count, rate, port;
 static uint64_t made, turns;
-static int64_t begun, interval;
+static int64_t begun, interval, lost;
 static struct flow *flows;
 
 static int flow_text(const struct flow *flow, uint64_t number, char *text, size_t size)
@@ -157,6 +157,7 @@ void udp_open(const struct address *to, const struct options *o)
 	count = o->count;
 	rate = o->rate;
 	interval = o->interval ? o->interval * MS : INTERVAL;
+	lost = o->patience ? o->patience * MS : LOST;
 	flows = room(NULL, (count + 1) * sizeof(*flows));
 	port = now_ns() / (4 * MS) % PORTS;
 }
@@ -194,7 +195,7 @@ void udp_check(int64_t now)
 
 	for (struct flow *flow = LIST_FIRST(&live); flow; flow = next) {
 		next = LIST_NEXT(flow, list);
-		if (flow->asked == flow->answered || now - flow->since < LOST)
+		if (flow->asked == flow->answered || now - flow->since < lost)
 			continue;
 		if (flow->kind == NEW) {
 			flow_end(flow, END_STALLED);
