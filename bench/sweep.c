@@ -25,7 +25,7 @@
 static int sweep_once(struct sweep *sweep, double *ret)
 {
 	__u64 began = table_clock();
-	int error = sweep_run(sweep);
+	int error = sweep_table(sweep, false);
 
 	*ret = (double)(table_clock() - began) / 1e6;
 	if (error)
@@ -58,7 +58,7 @@ static pid_t sweeper_start(struct sweep *sweep)
 	if (sched_setaffinity(0, sizeof(others), &others))
 		_exit(1);
 	raise(SIGSTOP);
-	while (!sweep_run(sweep))
+	while (!sweep_table(sweep, false))
 		;
 	_exit(1);
 }

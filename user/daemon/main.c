@@ -115,6 +115,7 @@ static void daemon_room(struct daemon *d)
 				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
 				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
 		d->attach.bpf->bss->sweep_has_room[ipv6] = percent < 50;
+		d->is_empty[ipv6] = !rooms[ipv6].rows;
 		d->is_full[ipv6] = percent >= (d->is_full[ipv6] ? ROOM_ALARM - 10 : ROOM_ALARM);
 	}
 }
@@ -125,12 +126,14 @@ static void daemon_sweep(uv_timer_t *timer)
 	__u64 began = table_clock(), took_ms;
 	_cleanup_close_ int lock = -1;
 	struct error e = {};
-	int error;
 
 	daemon_room(d);
-	error = sweep_run(d->sweep);
-	if (error)
-		log_error("cannot sweep the flow tables: %s", strerror(-error));
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		int error = d->is_empty[ipv6] ? 0 : sweep_table(d->sweep, ipv6);
+
+		if (error)
+			log_error("cannot sweep the table of IPv%c flows: %s", ipv6 ? '6' : '4', strerror(-error));
+	}
 	lock = lock_take(d->pin_dir, LOCK_TABLES, 0, &e);
 	if (lock >= 0)
 		services_tidy(d->tables);

@@ -38,22 +38,17 @@ int sweep_new(struct teal_bpf *bpf, struct sweep **ret)
 	return 0;
 }
 
-int sweep_run(struct sweep *sweep)
+int sweep_table(struct sweep *sweep, bool ipv6)
 {
+	_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(sweep->links[ipv6]));
 	char rest; /* reading to the end is what runs the walk; one byte at a time is what breaks it off again and again */
+	ssize_t size;
 
-	for (int i = 0; i < 2; i++) {
-		_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(sweep->links[i]));
-		ssize_t size;
-
-		if (fd < 0)
-			return -errno;
-		while ((size = read(fd, &rest, sizeof(rest))) > 0 || (size < 0 && errno == EAGAIN))
-			sched_yield(); /* whoever waits for this CPU, or for a grace period, does not wait for the whole walk */
-		if (size < 0)
-			return -errno;
-	}
-	return 0;
+	if (fd < 0)
+		return -errno;
+	while ((size = read(fd, &rest, sizeof(rest))) > 0 || (size < 0 && errno == EAGAIN))
+		sched_yield(); /* whoever waits for this CPU, or for a grace period, does not wait for the whole walk */
+	return size < 0 ? -errno : 0;
 }
 
 void sweep_free(struct sweep *sweep)
