@@ -4,6 +4,7 @@
  * It is not in the packets' way: upgraded or killed at any instruction, traffic flows on, and the next one adopts what is pinned.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -222,6 +223,7 @@ static int daemon_loop(struct daemon *d, struct error *e)
 	daemon_watch(d, &d->links, netdev_watch_links());
 	daemon_watch(d, &d->features, netdev_watch_features());
 	sd_notify(0, "READY=1");
+	malloc_trim(0); /* loading took some ten MB that nobody needs any more */
 	log_info("ready: %u services on %u devices", d->config->service_count, d->config->device_count - d->attach.missing);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	health = d->health;
