@@ -140,7 +140,6 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 	       unsigned int percent, bool force, struct error *e)
 {
 	struct teal_service_info info;
-	struct error unwritten = {};
 	int error;
 
 	if (color == s->info.active)
@@ -151,7 +150,7 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 	if (!error)
 		error = record_check(state_dir, e);
 	if (!error)
-		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+		error = finish_services(t, state_dir, s, 1, e);
 	if (!error)
 		error = reset_clear(t, s, color, e);
 	if (error || (s->info.canary == color && s->info.canary_percent == percent))
@@ -165,14 +164,13 @@ int canary_set(const struct tables *t, const char *state_dir, struct service *s,
 int canary_end(const struct tables *t, const char *state_dir, struct service *s, struct error *e)
 {
 	struct teal_service_info info;
-	struct error unwritten = {};
 	int error;
 
 	if (s->info.canary == TEAL_NO_COLOR)
 		return 0;
 	error = record_check(state_dir, e);
 	if (!error)
-		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+		error = finish_services(t, state_dir, s, 1, e);
 	if (error)
 		return error;
 	info = s->info;

@@ -153,9 +153,11 @@ static int finish(const struct tables *t, const char *state_dir, struct service 
 }
 
 int finish_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-		    struct error *unwritten, struct error *e)
+		    struct error *e)
 {
-	return finish(t, state_dir, services, count, NULL, NULL, unwritten, e);
+	struct error unwritten = {};
+
+	return finish(t, state_dir, services, count, NULL, NULL, &unwritten, e);
 }
 
 int finish_all(const struct tables *t, const char *state_dir, finish_tell *tell, void *argument, struct error *e)

@@ -27,10 +27,10 @@ typedef void finish_tell(void *argument, const struct service *s, enum teal_colo
 int finish_all(const struct tables *t, const char *state_dir, finish_tell *tell, void *argument, struct error *e);
 
 /*
- * The same of some, for whoever is about to change them and would cover the traces; services[] follows.
- * @unwritten  why the history lacks a switch that the books know of; that hinders nobody
+ * The same of some, for whoever is about to change them and would cover the traces; services[] follows.  A history that cannot
+ * be written hinders nobody: the books keep what it lacks.
  */
 int finish_services(const struct tables *t, const char *state_dir, struct service *services, unsigned int count,
-		    struct error *unwritten, struct error *e);
+		    struct error *e);
 
 #endif

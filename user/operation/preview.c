@@ -217,13 +217,12 @@ int preview_set(const struct tables *t, const char *state_dir, struct service *s
 {
 	_cleanup_interrupts_ sigset_t signals = interrupts_hold();
 	_cleanup_free_ struct prefix *before = NULL;
-	struct error unwritten = {};
 	struct service changed;
 	unsigned int known = 0;
 	int error = preview_check(t, state_dir, s, color, from, count, force, e);
 
 	if (!error)
-		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+		error = finish_services(t, state_dir, s, 1, e);
 	if (!error)
 		error = preview_get(t, s->id, &before, &known, e);
 	if (!error)
@@ -248,7 +247,6 @@ int preview_end(const struct tables *t, const char *state_dir, struct service *s
 {
 	_cleanup_interrupts_ sigset_t signals = interrupts_hold();
 	_cleanup_free_ struct prefix *before = NULL;
-	struct error unwritten = {};
 	struct service changed;
 	unsigned int known = 0;
 	int error;
@@ -257,7 +255,7 @@ int preview_end(const struct tables *t, const char *state_dir, struct service *s
 		return 0;
 	error = record_check(state_dir, e);
 	if (!error)
-		error = finish_services(t, state_dir, s, 1, &unwritten, e);
+		error = finish_services(t, state_dir, s, 1, e);
 	if (!error)
 		error = preview_get(t, s->id, &before, &known, e);
 	if (error)

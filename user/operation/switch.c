@@ -255,7 +255,6 @@ static int services_switch(const struct tables *t, const char *state_dir, struct
 			   const struct switch_request *request, struct switch_result *ret, struct error *e)
 {
 	char **lines = calloc(count + 1, sizeof(*lines));
-	struct error unwritten = {};
 	__u64 began = table_clock();
 	int error;
 
@@ -263,7 +262,7 @@ static int services_switch(const struct tables *t, const char *state_dir, struct
 		return error_set(e, EXIT_FAILED, ENOMEM, "out of memory");
 	error = services_check(t, state_dir, services, count, request->color, request->force, e);
 	if (!error)
-		error = finish_services(t, state_dir, services, count, &unwritten, e);
+		error = finish_services(t, state_dir, services, count, e);
 	if (!error)
 		error = services_put(t, state_dir, services, count, request, ret, lines, e);
 	for (unsigned int i = 0; i < count && !error; i++) {
