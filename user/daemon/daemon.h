@@ -18,7 +18,6 @@ struct daemon {
 	struct attach attach; /* with the programs */
 	struct sweep *sweep;
 	bool is_full[2]; /* the tables of IPv4's and IPv6's flows, nearly, and that was told */
-	bool is_empty[2]; /* and of these no row is left to sweep */
 	struct health *health;
 	struct guards *guards;
 	struct books *books;

@@ -97,15 +97,14 @@ static void daemon_stop(uv_signal_t *signal, int number)
 	uv_stop(signal->loop);
 }
 
-/* Tells once when a flow table fills up, and again when it has filled up anew; and tells the sweep. */
-static void daemon_room(struct daemon *d)
+/* Tells once when a flow table fills up, and again when it has filled up anew; and tells the sweep.  Returns whether it is known. */
+static bool daemon_room(struct daemon *d, struct room rooms[2])
 {
-	struct room rooms[2];
 	struct error e = {};
 
 	if (room_get(d->tables, rooms, &e)) {
 		log_error("%s", e.text);
-		return;
+		return false;
 	}
 	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
 		unsigned int percent = room_percent(&rooms[ipv6]);
@@ -116,9 +115,9 @@ static void daemon_room(struct daemon *d)
 				    ipv6 ? '6' : '4', percent, rooms[ipv6].rows, rooms[ipv6].most,
 				    d->config->refuse_when_full ? "refused" : "passed on unrecorded");
 		d->attach.bpf->bss->sweep_has_room[ipv6] = percent < 50;
-		d->is_empty[ipv6] = !rooms[ipv6].rows;
 		d->is_full[ipv6] = percent >= (d->is_full[ipv6] ? ROOM_ALARM - 10 : ROOM_ALARM);
 	}
+	return true;
 }
 
 static void daemon_sweep(uv_timer_t *timer)
@@ -126,11 +125,12 @@ static void daemon_sweep(uv_timer_t *timer)
 	struct daemon *d = timer->data;
 	__u64 began = table_clock(), took_ms;
 	_cleanup_close_ int lock = -1;
+	struct room rooms[2] = {};
 	struct error e = {};
+	const bool is_known = daemon_room(d, rooms);
 
-	daemon_room(d);
 	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
-		int error = d->is_empty[ipv6] ? 0 : sweep_table(d->sweep, ipv6);
+		int error = is_known && !rooms[ipv6].rows ? 0 : sweep_table(d->sweep, ipv6);
 
 		if (error)
 			log_error("cannot sweep the table of IPv%c flows: %s", ipv6 ? '6' : '4', strerror(-error));
